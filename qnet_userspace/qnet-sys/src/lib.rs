@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+//! The raw interface between `qnet.ko` and programs: `rust/uapi/qnet.h` in Rust.
+//!
+//! Names, order and widths are those of the header, and `tests/layout.rs` compares every size,
+//! offset and number with what a C compiler makes of it. Nothing here calls the kernel.
+
+#![no_std]
+#![allow(non_camel_case_types)]
+
+/// The number of this interface; [`QNET_IOC_VERSION`] tells the module's.
+pub const QNET_ABI_VERSION: u32 = 1;
+
+/// The address family, unless the module parameter `family=` moves it.
+pub const AF_QNET: i32 = 18;
+
+/// Qnet's EtherType.
+pub const ETH_P_QNET: u16 = 0x8204;
+/// The number of Qnet's protocol over IP.
+pub const IPPROTO_QNET: u8 = 106;
+
+/// The longest name of a node, without the closing NUL.
+pub const QNET_NAME_MAX: usize = 63;
+/// The longest `name.domain`, without the closing NUL.
+pub const QNET_FQNN_MAX: usize = 255;
+
+/// A program message is not longer than this, on one node.
+pub const QNET_MSG_MAX: usize = 65536;
+/// A scattered buffer has not more parts than this.
+pub const QNET_PARTS_MAX: usize = 1024;
+
+/// `sq_index` of a connection outside of the file descriptors' space.
+pub const QNET_SIDE_CHANNEL: u32 = 0x4000_0000;
+
+/// The receiver keeps its own priority.
+pub const QNET_CHF_FIXED_PRIORITY: u32 = 0x0001;
+/// Fill `srcmsglen`.
+pub const QNET_CHF_SENDER_LEN: u32 = 0x0020;
+/// Fill `dstmsglen`.
+pub const QNET_CHF_REPLY_LEN: u32 = 0x0080;
+/// No other process may connect.
+pub const QNET_CHF_PRIVATE: u32 = 0x1000;
+
+/// The connection is closed at exec.
+pub const QNET_COF_CLOEXEC: u32 = 0x0001;
+/// The connection shares nothing with others to the same channel.
+pub const QNET_COF_NOSHARE: u32 = 0x0040;
+
+/// A time-out for a sender whose message no server has received.
+pub const QNET_TIMEOUT_SEND: u32 = 0x10;
+/// A time-out for a receiver.
+pub const QNET_TIMEOUT_RECEIVE: u32 = 0x20;
+/// A time-out for a sender whose message was received and not answered.
+pub const QNET_TIMEOUT_REPLY: u32 = 0x40;
+
+/// The network manager is not there; QNX's number, which Linux has not.
+pub const QNET_ENOREMOTE: i32 = 300;
+/// A fault in the server's buffer; QNX's number, which Linux has not.
+pub const QNET_ESRVRFAULT: i32 = 312;
+
+/// The address of a channel; see the header for what `bind()` and `connect()` take and tell.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct sockaddr_qnet {
+    /// The address family, [`AF_QNET`] or where the module has it.
+    pub sq_family: u16,
+    /// Zero.
+    pub sq_reserved: u16,
+    /// Channel flags for `bind()`, connection flags for `connect()`.
+    pub sq_flags: u32,
+    /// The node; 0 is this one.
+    pub sq_nd: u32,
+    /// The process; 0 is the caller.
+    pub sq_pid: i32,
+    /// The channel.
+    pub sq_chid: i32,
+    /// 0 or [`QNET_SIDE_CHANNEL`].
+    pub sq_index: u32,
+}
+
+/// One part of a scattered buffer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_iov {
+    /// Where it begins.
+    pub base: u64,
+    /// How long it is.
+    pub len: u64,
+}
+
+/// A buffer of the caller: `len` bytes at `base` when `parts` is 0; otherwise `base` points to
+/// `parts` structures [`qnet_iov`], and `len` is 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_buf {
+    /// Where the bytes or the parts begin.
+    pub base: u64,
+    /// How many bytes, when `parts` is 0.
+    pub len: u64,
+    /// How many parts, or 0.
+    pub parts: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// When `states` is not 0: give up after `ns` nanoseconds in one of the states.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_timeout {
+    /// How long.
+    pub ns: u64,
+    /// `QNET_TIMEOUT_*`.
+    pub states: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// What [`QNET_IOC_VERSION`] tells.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_version {
+    /// The size of this structure.
+    pub size: u32,
+    /// Out: the [`QNET_ABI_VERSION`] of the module.
+    pub abi: u32,
+    /// Out: the address family.
+    pub family: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// [`QNET_IOC_SEND`], on a connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_send {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// The message.
+    pub send: qnet_buf,
+    /// Where the reply goes.
+    pub reply: qnet_buf,
+    /// When to give up.
+    pub timeout: qnet_timeout,
+    /// The caller's name for the connection, which the server is told.
+    pub coid: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Out: the status that the server replied.
+    pub status: i64,
+    /// Out: bytes put into `reply`.
+    pub replied: u64,
+}
+
+/// What a receiver is told of a message: Neutrino's `_msg_info` with 64-bit lengths.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_msg_info {
+    /// The client's node, as the server numbers it.
+    pub nd: u32,
+    /// The server's node, as the client numbers it.
+    pub srcnd: u32,
+    /// The client's process.
+    pub pid: i32,
+    /// The client's thread.
+    pub tid: i32,
+    /// The channel it was received on.
+    pub chid: i32,
+    /// The server's number for the client process.
+    pub scoid: i32,
+    /// The client's number for the connection.
+    pub coid: i32,
+    /// The client's priority.
+    pub priority: i16,
+    /// `_NTO_MI_*`.
+    pub flags: i16,
+    /// Bytes received.
+    pub msglen: i64,
+    /// Bytes sent by the client.
+    pub srcmsglen: i64,
+    /// The client's room for a reply.
+    pub dstmsglen: i64,
+    /// Zero.
+    pub type_id: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// [`QNET_IOC_RECEIVE`], on a channel.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_receive {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Where the message goes.
+    pub buf: qnet_buf,
+    /// When to give up.
+    pub timeout: qnet_timeout,
+    /// Out: the name of the message for reply and error.
+    pub rcvid: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Out: who sent it.
+    pub info: qnet_msg_info,
+}
+
+/// [`QNET_IOC_REPLY`], on any socket of the process that received `rcvid`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_reply {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Which message.
+    pub rcvid: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// What `MsgSend` returns.
+    pub status: i64,
+    /// The reply.
+    pub buf: qnet_buf,
+}
+
+/// [`QNET_IOC_ERROR`], on any socket of the process that received `rcvid`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_error {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Which message.
+    pub rcvid: i32,
+    /// A Linux errno number, positive; 0 is success.
+    pub error: i32,
+}
+
+/// [`QNET_IOC_STRTOND`] and [`QNET_IOC_NDTOSTR`], on any socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_node_name {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// The string, or where it goes.
+    pub string: u64,
+    /// Its length, or the room for it.
+    pub len: u32,
+    /// Out: how many bytes belong to the name, or the whole length without the NUL.
+    pub used: u32,
+    /// The node.
+    pub nd: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// When to give up asking the network.
+    pub timeout: qnet_timeout,
+}
+
+/// The type of all ioctl numbers of this interface.
+pub const QNET_IOC_MAGIC: u8 = b'q';
+
+const IOC_WRITE: u32 = 1;
+const IOC_READ: u32 = 2;
+
+/// Linux's `_IOC()` for this interface, on the architectures with its generic layout.
+const fn ioc(direction: u32, number: u32, size: usize) -> u32 {
+    direction << 30 | (size as u32) << 16 | (QNET_IOC_MAGIC as u32) << 8 | number
+}
+
+/// Tells the interface's version: [`qnet_version`].
+pub const QNET_IOC_VERSION: u32 = ioc(IOC_READ | IOC_WRITE, 0, size_of::<qnet_version>());
+/// Sends a message and waits for the reply: [`qnet_send`].
+pub const QNET_IOC_SEND: u32 = ioc(IOC_READ | IOC_WRITE, 1, size_of::<qnet_send>());
+/// Receives a message: [`qnet_receive`].
+pub const QNET_IOC_RECEIVE: u32 = ioc(IOC_READ | IOC_WRITE, 2, size_of::<qnet_receive>());
+/// Replies: [`qnet_reply`].
+pub const QNET_IOC_REPLY: u32 = ioc(IOC_WRITE, 3, size_of::<qnet_reply>());
+/// Fails the client's send: [`qnet_error`].
+pub const QNET_IOC_ERROR: u32 = ioc(IOC_WRITE, 4, size_of::<qnet_error>());
+/// ConnectDetach: who is blocked on the connection gets EBADF.
+pub const QNET_IOC_DETACH: u32 = ioc(0, 5, 0);
+/// ChannelDestroy: who is blocked on the channel gets ESRCH.
+pub const QNET_IOC_DESTROY: u32 = ioc(0, 6, 0);
+/// Finds the node that a string names: [`qnet_node_name`].
+pub const QNET_IOC_STRTOND: u32 = ioc(IOC_READ | IOC_WRITE, 7, size_of::<qnet_node_name>());
+/// Tells the name of a node: [`qnet_node_name`].
+pub const QNET_IOC_NDTOSTR: u32 = ioc(IOC_READ | IOC_WRITE, 8, size_of::<qnet_node_name>());
+
+/// The name of the generic netlink family.
+pub const QNET_GENL_NAME: &str = "qnet";
+/// Its version.
+pub const QNET_GENL_VERSION: u8 = 1;
+
+/// Sets an option: `OPTION`, `VALUE`.
+pub const QNET_CMD_OPTION_SET: u8 = 1;
+/// Dumps the options: `OPTION`, `VALUE`.
+pub const QNET_CMD_OPTION_GET: u8 = 2;
+/// Binds an interface: `IFNAME`.
+pub const QNET_CMD_LINK_ADD: u8 = 3;
+/// Unbinds it: `IFNAME`.
+pub const QNET_CMD_LINK_DEL: u8 = 4;
+/// Dumps the links: `IFNAME`, `IFINDEX`, `MAC`, `MTU`, `STATE`.
+pub const QNET_CMD_LINK_GET: u8 = 5;
+/// Dumps the nodes: `ND`, `NAME`, `DOMAIN`, `IFNAME`, `MAC`, `AGE_MS`, `STATE`.
+pub const QNET_CMD_NODE_GET: u8 = 6;
+/// The highest command.
+pub const QNET_CMD_MAX: u8 = 6;
+
+/// String: the option's name.
+pub const QNET_A_OPTION: u16 = 1;
+/// String: its value.
+pub const QNET_A_VALUE: u16 = 2;
+/// String: the interface.
+pub const QNET_A_IFNAME: u16 = 3;
+/// u32; 0: there is no such interface now.
+pub const QNET_A_IFINDEX: u16 = 4;
+/// 6 bytes.
+pub const QNET_A_MAC: u16 = 5;
+/// u32, bytes.
+pub const QNET_A_MTU: u16 = 6;
+/// u32: `QNET_LINK_*` or `QNET_NODE_*`.
+pub const QNET_A_STATE: u16 = 7;
+/// u32; 0: this node.
+pub const QNET_A_ND: u16 = 8;
+/// String: the node.
+pub const QNET_A_NAME: u16 = 9;
+/// String, empty: none.
+pub const QNET_A_DOMAIN: u16 = 10;
+/// u64: milliseconds since the node was last heard.
+pub const QNET_A_AGE_MS: u16 = 11;
+/// The highest attribute.
+pub const QNET_A_MAX: u16 = 11;
+
+/// The link is bound by name, and there is no such interface.
+pub const QNET_LINK_ABSENT: u32 = 0;
+/// The link's interface is down.
+pub const QNET_LINK_DOWN: u32 = 1;
+/// The link's interface is up.
+pub const QNET_LINK_UP: u32 = 2;
+
+/// This node.
+pub const QNET_NODE_LOCAL: u32 = 0;
+/// The node was heard of; there is no session.
+pub const QNET_NODE_KNOWN: u32 = 1;
+/// A session is being made.
+pub const QNET_NODE_OPENING: u32 = 2;
+/// A session is up.
+pub const QNET_NODE_UP: u32 = 3;

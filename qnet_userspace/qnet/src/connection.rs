@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+//! A connection: how a client reaches a channel.
+
+use std::{
+    ffi::c_int,
+    io::{
+        IoSlice,
+        IoSliceMut, //
+    },
+    os::fd::{
+        AsFd,
+        AsRawFd,
+        BorrowedFd,
+        IntoRawFd,
+        OwnedFd,
+        RawFd, //
+    },
+};
+
+use qnet_sys::sockaddr_qnet;
+
+use crate::{
+    raw::{
+        self,
+        Sink,
+        Source, //
+    },
+    Address,
+    Error,
+    Node,
+    Result,
+    Timeout, //
+};
+
+/// What a server replied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status it gave.
+    pub status: i64,
+    /// How many bytes are in the reply buffer.
+    pub len: usize,
+}
+
+/// How a connection is made.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionOptions {
+    cloexec: bool,
+    flags: u32,
+    side_channel: bool,
+    lowest: c_int,
+}
+
+impl Default for ConnectionOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ConnectionOptions {
+    /// Closed at exec, shared with other connections of the process to the same channel.
+    pub const fn new() -> Self {
+        Self {
+            cloexec: true,
+            flags: 0,
+            side_channel: false,
+            lowest: 0,
+        }
+    }
+
+    /// Whether exec closes the connection.
+    pub const fn cloexec(self, cloexec: bool) -> Self {
+        Self { cloexec, ..self }
+    }
+
+    /// Flags for the module, `QNET_COF_*`; it refuses those that it does not know.
+    pub const fn flags(self, flags: u32) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// Whether the connection is a side channel: one that Neutrino numbers outside of the file
+    /// descriptors.
+    pub const fn side_channel(self, side_channel: bool) -> Self {
+        Self {
+            side_channel,
+            ..self
+        }
+    }
+
+    /// The lowest descriptor to use.
+    pub const fn lowest(self, lowest: c_int) -> Self {
+        Self { lowest, ..self }
+    }
+
+    /// Attaches to the channel at `address`.
+    ///
+    /// To another node this is bookkeeping of this node alone: that there is no such process or
+    /// channel is told by the first send. On this node it is [`ESRCH`](Error::ESRCH) at once.
+    pub fn attach(self, address: Address) -> Result<Connection> {
+        let socket = match raw::open_socket(self.cloexec) {
+            Err(Error::EAFNOSUPPORT) if address.node == Node::LOCAL => {
+                return Err(Error::ENOTSUP);
+            }
+            Err(Error::EAFNOSUPPORT) => return Err(Error::ENOREMOTE),
+            other => other?,
+        };
+        let socket = raw::raise(socket, self.lowest, self.cloexec)?;
+        let index = if self.side_channel {
+            qnet_sys::QNET_SIDE_CHANNEL
+        } else {
+            0
+        };
+        let address = sockaddr_qnet {
+            sq_family: raw::family() as u16,
+            sq_flags: self.flags,
+            sq_nd: address.node.as_raw(),
+            sq_pid: address.pid,
+            sq_chid: address.chid,
+            sq_index: index,
+            ..Default::default()
+        };
+        raw::connect(socket.as_fd(), &address)?;
+        Ok(Connection {
+            coid: socket.as_raw_fd() | index as c_int,
+            socket,
+        })
+    }
+}
+
+/// A connection of this process to a channel.
+///
+/// Any number of threads may send on it at once. A child of fork that uses it becomes a client of
+/// its own. Dropping it detaches when no other thread is inside; [`detach`](Self::detach) ends the
+/// calls of those that are.
+#[derive(Debug)]
+pub struct Connection {
+    socket: OwnedFd,
+    coid: c_int,
+}
+
+impl Connection {
+    /// Attaches to the channel at `address`; see [`ConnectionOptions::attach`].
+    pub fn attach(address: Address) -> Result<Self> {
+        ConnectionOptions::new().attach(address)
+    }
+
+    /// Sends `message` and waits for the reply, of which as much as fits is put into `reply`.
+    pub fn send(&self, message: &[u8], reply: &mut [u8]) -> Result<Reply> {
+        self.send_from(Source::new(message), Sink::new(reply), Timeout::NEVER)
+    }
+
+    /// As [`send`](Self::send), and gives up when `timeout` says so.
+    pub fn send_timeout(
+        &self,
+        message: &[u8],
+        reply: &mut [u8],
+        timeout: impl Into<Timeout>,
+    ) -> Result<Reply> {
+        self.send_from(Source::new(message), Sink::new(reply), timeout.into())
+    }
+
+    /// Sends a message gathered from `message` and scatters the reply over `reply`.
+    pub fn send_vectored(
+        &self,
+        message: &[IoSlice<'_>],
+        reply: &mut [IoSliceMut<'_>],
+    ) -> Result<Reply> {
+        self.send_from(
+            Source::scattered(message)?,
+            Sink::scattered(reply)?,
+            Timeout::NEVER,
+        )
+    }
+
+    fn send_from(&self, message: Source<'_>, reply: Sink<'_>, timeout: Timeout) -> Result<Reply> {
+        let sent = raw::send(self.coid, message, reply, timeout)?;
+        Ok(Reply {
+            status: sent.status,
+            len: sent.replied as usize,
+        })
+    }
+
+    /// The connection's number: its descriptor, with one bit more for a side channel.
+    pub fn id(&self) -> i32 {
+        self.coid
+    }
+
+    /// The channel that this is attached to.
+    pub fn peer(&self) -> Result<Address> {
+        let name = raw::peer_name(self.socket.as_fd())?;
+        Ok(Address {
+            node: Node::from_raw(name.sq_nd),
+            pid: name.sq_pid,
+            chid: name.sq_chid,
+        })
+    }
+
+    /// Gives the connection away as its number; ConnectDetach() of the C library takes it.
+    pub fn into_coid(self) -> i32 {
+        let coid = self.coid;
+        let _ = self.into_raw_fd();
+        coid
+    }
+
+    /// Ends the connection for everybody: who is blocked on it gets [`EBADF`](Error::EBADF), and
+    /// so does every later call.
+    pub fn detach(&self) -> Result<()> {
+        raw::detach(self.socket.as_fd())
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Connection {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl IntoRawFd for Connection {
+    fn into_raw_fd(self) -> RawFd {
+        self.socket.into_raw_fd()
+    }
+}
+
+impl From<Connection> for OwnedFd {
+    fn from(connection: Connection) -> Self {
+        connection.socket
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+//! When a blocked call gives up.
+
+use std::{
+    ops::BitOr,
+    time::Duration, //
+};
+
+/// States in which a call may be blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct States(u32);
+
+impl States {
+    /// Sending a message that no server has received yet.
+    pub const SEND: States = States(qnet_sys::QNET_TIMEOUT_SEND);
+    /// Waiting for a message.
+    pub const RECEIVE: States = States(qnet_sys::QNET_TIMEOUT_RECEIVE);
+    /// Waiting for the reply to a message that a server has received.
+    pub const REPLY: States = States(qnet_sys::QNET_TIMEOUT_REPLY);
+    /// All of them.
+    pub const ALL: States = States(Self::SEND.0 | Self::RECEIVE.0 | Self::REPLY.0);
+
+    /// The states with these bits, which are Neutrino's `_NTO_TIMEOUT_*`.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The bits.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl BitOr for States {
+    type Output = States;
+
+    fn bitor(self, other: States) -> States {
+        States(self.0 | other.0)
+    }
+}
+
+/// When a blocked call gives up with [`ETIMEDOUT`](crate::Error::ETIMEDOUT).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout {
+    ns: u64,
+    states: States,
+}
+
+impl Timeout {
+    /// Never.
+    pub const NEVER: Timeout = Timeout {
+        ns: 0,
+        states: States(0),
+    };
+
+    /// At once, if the call would block.
+    pub const NOW: Timeout = Timeout {
+        ns: 0,
+        states: States::ALL,
+    };
+
+    /// After `duration`, whatever the call is blocked in.
+    pub fn after(duration: Duration) -> Self {
+        Self {
+            ns: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
+            states: States::ALL,
+        }
+    }
+
+    /// The same time, but only while the call is in one of `states`.
+    pub fn in_states(self, states: States) -> Self {
+        Self { states, ..self }
+    }
+
+    pub(crate) fn to_raw(self) -> qnet_sys::qnet_timeout {
+        qnet_sys::qnet_timeout {
+            ns: self.ns,
+            states: self.states.0,
+            reserved: 0,
+        }
+    }
+}
+
+impl From<Duration> for Timeout {
+    fn from(duration: Duration) -> Self {
+        Self::after(duration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw() {
+        assert_eq!(Timeout::NEVER.to_raw(), Default::default());
+        let raw = Timeout::after(Duration::from_millis(2))
+            .in_states(States::SEND | States::REPLY)
+            .to_raw();
+        assert_eq!((raw.ns, raw.states), (2_000_000, 0x50));
+        assert_eq!(Timeout::after(Duration::MAX).to_raw().ns, u64::MAX);
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The structures that ioctls take: read, checked, written back.
+//!
+//! A structure begins with its size as the caller knows it, which is the size that the ioctl's
+//! number names too. A longer one than this module knows must be zero beyond what it knows.
+
+use crate::{
+    ipc::transaction::Timeout,
+    knet::user::UserBuf,
+    proto::kif::transaction::TimeoutStates,
+    uapi, //
+};
+use kernel::{
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
+};
+use zerocopy::{
+    FromBytes,
+    Immutable,
+    IntoBytes, //
+};
+
+/// Bytes that are looked at together beyond the structure that is known.
+const CHUNK: usize = 64;
+/// The longest structure that any version may have, in bytes.
+const LONGEST: usize = 4096;
+
+/// A structure in a program's memory.
+pub(super) struct Argument {
+    address: usize,
+    size: usize,
+}
+
+impl Argument {
+    /// The argument `address` of an ioctl whose number names `size` bytes.
+    pub(super) fn new(address: usize, size: usize) -> Self {
+        Self { address, size }
+    }
+
+    /// Reads the structure, which begins with its size.
+    ///
+    /// Errors: `EFAULT`; `EINVAL` when the size is not the one that the number names, or too
+    /// small; `E2BIG` when bytes are set that this module does not know.
+    pub(super) fn read<T: FromBytes>(&self) -> Result<T> {
+        let known = size_of::<T>();
+        if self.size < known || self.size > LONGEST {
+            return Err(EINVAL);
+        }
+        let mut reader = UserSlice::new(UserPtr::from_addr(self.address), self.size).reader();
+        let mut bytes = [0; LONGEST_KNOWN];
+        let bytes = bytes.get_mut(..known).ok_or(EINVAL)?;
+        reader.read_slice(bytes)?;
+        let said = bytes.first_chunk::<4>().ok_or(EINVAL)?;
+        if u32::from_ne_bytes(*said) as usize != self.size {
+            return Err(EINVAL);
+        }
+        let mut rest = self.size - known;
+        while rest > 0 {
+            let mut chunk = [0; CHUNK];
+            let chunk = chunk.get_mut(..rest.min(CHUNK)).ok_or(EINVAL)?;
+            reader.read_slice(chunk)?;
+            if chunk.iter().any(|&byte| byte != 0) {
+                return Err(E2BIG);
+            }
+            rest -= chunk.len();
+        }
+        T::read_from_bytes(bytes).map_err(|_| EINVAL)
+    }
+
+    /// Writes the structure back. Fields that only a longer structure has keep the zeroes in them.
+    ///
+    /// Errors: `EFAULT`.
+    pub(super) fn write<T: IntoBytes + Immutable>(&self, value: &T) -> Result {
+        let mut writer = UserSlice::new(UserPtr::from_addr(self.address), self.size).writer();
+        writer.write_slice(value.as_bytes())
+    }
+}
+
+/// The longest structure that this module knows, in bytes.
+const LONGEST_KNOWN: usize = 160;
+
+const _: () = {
+    assert!(size_of::<uapi::Version>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::Send>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::Receive>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::Reply>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::MsgError>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::NodeName>() <= LONGEST_KNOWN);
+};
+
+/// Looks at a field that must be zero.
+///
+/// Errors: `EINVAL`.
+pub(super) fn reserved(zero: bool) -> Result {
+    if zero {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}
+
+/// A buffer that a program names.
+///
+/// Errors: `EINVAL` for reserved bytes that are set or too many parts, `EFAULT`, `ENOMEM`,
+/// `EOVERFLOW` for a length that cannot be.
+pub(super) fn buffer(buf: &uapi::Buf) -> Result<UserBuf> {
+    reserved(buf.reserved == 0)?;
+    UserBuf::from_parts(buf.base, buf.len, buf.parts)
+}
+
+/// A time-out that a program asks for.
+///
+/// Errors: `EINVAL` for states that do not exist or reserved bytes that are set.
+pub(super) fn timeout(timeout: &uapi::Timeout) -> Result<Timeout> {
+    reserved(timeout.reserved == 0)?;
+    Ok(Timeout {
+        states: TimeoutStates::new(timeout.states).ok_or(EINVAL)?,
+        ns: timeout.ns,
+    })
+}

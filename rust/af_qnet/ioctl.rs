@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ioctls of a socket: each a call of Neutrino's.
+
+use super::{
+    argument::{
+        buffer,
+        reserved,
+        timeout,
+        Argument, //
+    },
+    QnetSocket, //
+};
+use crate::{
+    ipc::{
+        connection::Request,
+        transaction::{
+            Client,
+            Outcome,
+            Payload,
+            Transaction, //
+        },
+        process,
+        Channel, //
+    },
+    knet::{
+        param,
+        user::UserBuf, //
+    },
+    node::Node,
+    proto::{
+        kif::transaction::Event,
+        names::{
+            self,
+            Fqnn, //
+        },
+    },
+    uapi, //
+};
+use kernel::{
+    ioctl::{
+        _IOC_NR,
+        _IOC_SIZE,
+        _IOC_TYPE, //
+    },
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The longest string that is looked at for the name of a node, in bytes.
+const LONGEST_STRING: usize = 1024;
+
+/// Serves an ioctl. Process context, may sleep.
+pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> {
+    if _IOC_TYPE(cmd) != uapi::QNET_IOC_MAGIC {
+        return Err(ENOTTY);
+    }
+    let argument = Argument::new(arg, _IOC_SIZE(cmd));
+    match _IOC_NR(cmd) {
+        0 => version(&argument)?,
+        1 => send(socket, &argument)?,
+        2 => receive(socket, &argument)?,
+        3 => reply(socket, &argument)?,
+        4 => error(socket, &argument)?,
+        5 => socket.connection()?.detach(),
+        6 => socket.own_channel()?.destroy(),
+        7 => strtond(socket, &argument)?,
+        8 => ndtostr(socket, &argument)?,
+        _ => return Err(ENOTTY),
+    }
+    Ok(0)
+}
+
+fn version(argument: &Argument) -> Result {
+    let mut version: uapi::Version = argument.read()?;
+    reserved(version.reserved == 0)?;
+    version.abi = uapi::QNET_ABI_VERSION;
+    version.family = u32::from(param::family());
+    argument.write(&version)
+}
+
+fn send(socket: &QnetSocket, argument: &Argument) -> Result {
+    let mut send: uapi::Send = argument.read()?;
+    reserved(send.flags == 0 && send.reserved == 0)?;
+    let request = Request {
+        message: buffer(&send.send)?,
+        reply: buffer(&send.reply)?,
+        timeout: timeout(&send.timeout)?,
+        coid: send.coid,
+    };
+    let (status, replied) = socket.connection()?.send(&request)?;
+    send.status = status;
+    send.replied = replied as u64;
+    argument.write(&send)
+}
+
+fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
+    let mut receive: uapi::Receive = argument.read()?;
+    reserved(receive.flags == 0 && receive.reserved == 0)?;
+    let into = buffer(&receive.buf)?;
+    let timeout = timeout(&receive.timeout)?;
+    let channel = socket.own_channel()?;
+    let (transaction, payload) = channel.receive(&timeout)?;
+
+    match deliver(channel, &transaction, &payload, &into) {
+        Ok((rcvid, msglen)) => {
+            receive.rcvid = rcvid;
+            receive.info = info(channel, &transaction, msglen);
+            argument.write(&receive).inspect_err(|_| {
+                // The server does not know the rcvid, so nobody else can answer.
+                let _ = channel.process.error(rcvid, uapi::QNET_ESRVRFAULT);
+            })
+        }
+        Err(error) => {
+            // The message has left the queue: its sender is told that the server failed.
+            refuse(channel, transaction);
+            Err(error)
+        }
+    }
+}
+
+/// Copies the message to the server and gives it a rcvid.
+fn deliver(
+    channel: &Channel,
+    transaction: &Arc<Transaction>,
+    payload: &Payload,
+    into: &UserBuf,
+) -> Result<(i32, usize)> {
+    let msglen = payload.copy_to(into)?;
+    let rcvid = channel.process.received(transaction.clone())?;
+    if channel.is_destroyed() {
+        // Destroyed in between: who did it may have searched the table before it was there.
+        let _ = channel.process.error(rcvid, -ESRCH.to_errno());
+        return Err(ESRCH);
+    }
+    Ok((rcvid, msglen))
+}
+
+/// Fails a message that its server could not take in.
+fn refuse(channel: &Channel, transaction: Arc<Transaction>) {
+    match channel.process.received(transaction.clone()) {
+        Ok(rcvid) => {
+            // If it is answered or given up already, its sender knows.
+            let _ = channel.process.error(rcvid, uapi::QNET_ESRVRFAULT);
+        }
+        Err(_) => {
+            let told = Outcome::Error(process::srvrfault().to_errno());
+            let _ = transaction.finish(Event::ServerGone, told);
+        }
+    }
+}
+
+fn info(channel: &Channel, transaction: &Transaction, msglen: usize) -> uapi::MsgInfo {
+    let sender = &transaction.sender;
+    let (nd, pid, scoid) = match &transaction.client {
+        Client::Thread {
+            connection,
+            process,
+        } => (0, process.nr(), connection.scoid()),
+        Client::Remote { server, .. } => {
+            (u32::from(server.peer.nd), server.client_pid, server.scoid)
+        }
+    };
+    uapi::MsgInfo {
+        nd,
+        srcnd: sender.srcnd,
+        pid,
+        tid: sender.tid,
+        chid: channel.chid,
+        scoid,
+        coid: sender.coid,
+        priority: sender.priority,
+        flags: 0,
+        msglen: msglen as i64,
+        srcmsglen: sender.srcmsglen,
+        dstmsglen: sender.dstmsglen,
+        type_id: 0,
+        reserved: 0,
+    }
+}
+
+fn reply(socket: &QnetSocket, argument: &Argument) -> Result {
+    let reply: uapi::Reply = argument.read()?;
+    reserved(reply.flags == 0 && reply.reserved == 0)?;
+    let data = buffer(&reply.buf)?;
+    socket.caller()?.reply(reply.rcvid, reply.status, &data)
+}
+
+fn error(socket: &QnetSocket, argument: &Argument) -> Result {
+    let error: uapi::MsgError = argument.read()?;
+    reserved(error.flags == 0)?;
+    if !(0..=4095).contains(&error.error) {
+        return Err(EINVAL);
+    }
+    socket.caller()?.error(error.rcvid, error.error)
+}
+
+fn strtond(socket: &QnetSocket, argument: &Argument) -> Result {
+    let mut call: uapi::NodeName = argument.read()?;
+    reserved(call.flags == 0 && call.reserved == 0)?;
+    let length = call.len as usize;
+    if length > LONGEST_STRING {
+        return Err(ENAMETOOLONG);
+    }
+    let timeout = timeout(&call.timeout)?;
+    let mut string = KVVec::new();
+    UserBuf::from_parts(call.string, length as u64, 0)?.read_all(&mut string, length)?;
+
+    let node = &socket.node;
+    let parsed = names::parse_node_string(&string).map_err(|_| EINVAL)?;
+    if parsed.qos.is_some() {
+        // Only the default policy exists, which the string without "~" means.
+        return Err(EOPNOTSUPP);
+    }
+    let own = node.fqnn();
+    let domain = own.as_ref().map_or(names::Domain::EMPTY, own_domain);
+    let fqnn = parsed.fqnn(&domain).map_err(|_| EINVAL)?;
+    call.used = u32::try_from(parsed.used).map_err(|_| EINVAL)?;
+    call.nd = if own.as_ref() == Some(&fqnn) {
+        0
+    } else {
+        let runs = call.timeout.states != 0;
+        let deadline = runs.then(|| timeout.deadline());
+        u32::from(node.resolve(&fqnn, deadline)?.nd)
+    };
+    argument.write(&call)
+}
+
+fn own_domain(fqnn: &Fqnn) -> names::Domain {
+    // A node's own domain was a domain when the name was made.
+    names::Domain::new(fqnn.domain()).unwrap_or(names::Domain::EMPTY)
+}
+
+fn ndtostr(socket: &QnetSocket, argument: &Argument) -> Result {
+    let mut call: uapi::NodeName = argument.read()?;
+    reserved(call.flags == 0 && call.reserved == 0)?;
+    let fqnn = name_of(&socket.node, call.nd)?;
+    let name = fqnn.as_bytes();
+    call.used = u32::try_from(name.len()).map_err(|_| EINVAL)?;
+
+    let room = (call.len as usize).min(name.len() + 1);
+    let out = UserBuf::from_parts(call.string, room as u64, 0)?;
+    out.write(name.get(..room.min(name.len())).unwrap_or(name))?;
+    if room > name.len() {
+        out.write_at(name.len(), &[0])?;
+    }
+    argument.write(&call)
+}
+
+/// The name of the node with that descriptor.
+///
+/// Errors: `EINVAL` for a descriptor that is not in use.
+fn name_of(node: &Node, nd: u32) -> Result<Fqnn> {
+    if nd == 0 {
+        return node.fqnn().ok_or(EINVAL);
+    }
+    let nd = u16::try_from(nd).map_err(|_| EINVAL)?;
+    Ok(node.peer_by_nd(nd).ok_or(EINVAL)?.fqnn.clone())
+}

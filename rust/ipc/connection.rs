@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A client's connection to a channel, on this node or on another.
+
+use super::{
+    channel::Channel,
+    process::{
+        ClientKey,
+        Process, //
+    },
+    transaction::{
+        Client,
+        Outcome,
+        Payload,
+        Sender,
+        Timeout,
+        Transaction, //
+    },
+};
+use crate::{
+    knet::{
+        cred::Ids,
+        lock::SpinLockBh,
+        new_spinlock_bh,
+        pid::{
+            self,
+            Pid, //
+        },
+        skb::Context,
+        timer::now_ns,
+        user::UserBuf,
+        wait::{
+            Wait,
+            WaitQueue, //
+        },
+    },
+    node::{
+        Draft,
+        Node,
+        Peer,
+        Tag, //
+    },
+    proto::{
+        kif::{
+            connection::{
+                Begin,
+                State, //
+            },
+            transaction::Event,
+        },
+        wire::kif::{
+            Connect,
+            Credentials,
+            Message,
+            MsgSend,
+            Vtid, //
+        },
+    },
+    stats::{
+        Counter,
+        Gauge, //
+    },
+    uapi, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
+/// The version of the kernel interface that a CONNECT names.
+pub(crate) const KIF_VERSION: u32 = 1;
+/// The first wait before a message is sent again that the server's node had no room for, in
+/// nanoseconds; it doubles up to [`LAST_BACKOFF`].
+const FIRST_BACKOFF: u64 = 1_000_000;
+/// The longest such wait, in nanoseconds.
+const LAST_BACKOFF: u64 = 200_000_000;
+
+/// Where a connection leads.
+enum Target {
+    /// To a channel of this node.
+    Here {
+        channel: Arc<Channel>,
+        /// The server's number for the client.
+        scoid: i32,
+    },
+    /// To the channel `chid` of the process `pid` of another node.
+    There {
+        peer: Arc<Peer>,
+        pid: i32,
+        chid: i32,
+    },
+}
+
+/// What ConnectAttach was called with.
+#[derive(Clone, Copy)]
+pub(crate) struct Address {
+    /// The node; 0: this one.
+    pub(crate) nd: u32,
+    /// The process; 0: the caller.
+    pub(crate) pid: i32,
+    /// The channel.
+    pub(crate) chid: i32,
+    /// 0, or the bit of a side channel.
+    pub(crate) index: u32,
+    /// Connection flags.
+    pub(crate) flags: u32,
+}
+
+/// What MsgSend was called with.
+pub(crate) struct Request {
+    /// The message.
+    pub(crate) message: UserBuf,
+    /// Where the reply goes.
+    pub(crate) reply: UserBuf,
+    /// How long to wait.
+    pub(crate) timeout: Timeout,
+    /// The caller's name for the connection.
+    pub(crate) coid: i32,
+}
+
+/// A client's connection to a channel.
+#[pin_data]
+pub(crate) struct Connection {
+    node: Arc<Node>,
+    pub(crate) address: Address,
+    target: Target,
+    /// The name of the connection that the other node is told; 0 for a local one.
+    client_id: Atomic<u32>,
+    #[pin]
+    state: SpinLockBh<State>,
+    /// Woken when the state changes.
+    #[pin]
+    changed: WaitQueue,
+}
+
+impl Connection {
+    /// ConnectAttach. Process context. Nothing is sent to another node.
+    ///
+    /// Errors: `ESRCH` when there is no such process or channel on this node, `EPERM` for a private
+    /// channel, `EHOSTUNREACH` for a node descriptor that is not in use, `EINVAL` for numbers that
+    /// cannot be, `EAGAIN`, `ENOMEM`.
+    pub(crate) fn attach(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
+        if address.nd == 0 {
+            Self::attach_here(node, address)
+        } else {
+            Self::attach_there(node, address)
+        }
+    }
+
+    fn new(node: &Arc<Node>, address: Address, target: Target) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            try_pin_init!(Self {
+                node: node.clone(),
+                address,
+                target,
+                client_id: Atomic::new(0),
+                state <- new_spinlock_bh!(State::Idle),
+                changed <- WaitQueue::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn attach_here(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
+        let server = match address.pid {
+            0 => Process::of_caller(node)?,
+            number => {
+                let pid = Pid::from_nr(number).ok_or(ESRCH)?;
+                Process::of(node, &pid).ok_or(ESRCH)?
+            }
+        };
+        let channel = server.channel(address.chid).ok_or(ESRCH)?;
+        if channel.is_private() && !server.pid.is_caller() {
+            return Err(EPERM);
+        }
+        let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()))?;
+        Self::new(node, address, Target::Here { channel, scoid })
+            .inspect_err(|_| server.detach_client(scoid))
+    }
+
+    fn attach_there(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
+        if address.pid <= 0 || address.chid <= 0 {
+            return Err(EINVAL);
+        }
+        let nd = u16::try_from(address.nd).map_err(|_| EHOSTUNREACH)?;
+        let target = Target::There {
+            peer: node.peer_by_nd(nd).ok_or(EHOSTUNREACH)?,
+            pid: address.pid,
+            chid: address.chid,
+        };
+        let connection = Self::new(node, address, target)?;
+        let client_id = node.ipc.clients.lock().insert(connection.clone())?;
+        connection.client_id.store(client_id, Relaxed);
+        node.stats.enter(Gauge::NetClient);
+        Ok(connection)
+    }
+
+    /// Whether it leads to `peer`.
+    pub(crate) fn is_to(&self, peer: &Arc<Peer>) -> bool {
+        match &self.target {
+            Target::Here { .. } => false,
+            Target::There { peer: mine, .. } => Arc::ptr_eq(mine, peer),
+        }
+    }
+
+    /// Whether it leads to `channel`.
+    pub(crate) fn is_to_channel(&self, channel: &Channel) -> bool {
+        match &self.target {
+            Target::Here { channel: mine, .. } => core::ptr::eq(&**mine, channel),
+            Target::There { .. } => false,
+        }
+    }
+
+    /// The server's number for the client, on a local connection.
+    pub(crate) fn scoid(&self) -> i32 {
+        match &self.target {
+            Target::Here { scoid, .. } => *scoid,
+            Target::There { .. } => -1,
+        }
+    }
+
+    /// Changes the state by `change`, if it allows it, and wakes who waits for that.
+    pub(crate) fn change(&self, change: impl FnOnce(State) -> Option<State>) -> bool {
+        let changed = {
+            let mut state = self.state.lock();
+            match change(*state) {
+                Some(next) => {
+                    *state = next;
+                    true
+                }
+                None => false,
+            }
+        };
+        if changed {
+            self.changed.wake_all();
+        }
+        changed
+    }
+
+    /// MsgSend. Process context. The status of the reply, and how many bytes of it were stored.
+    ///
+    /// Errors: `EBADF` when the connection is dead, `ESRCH` when the server went while the caller
+    /// was blocked, `EHOSTUNREACH` and `EHOSTDOWN` when the other node cannot be reached or was
+    /// lost, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
+    pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
+        let outcome = match &self.target {
+            Target::Here { channel, .. } => self.send_here(channel, request)?,
+            Target::There { peer, pid, chid } => self.send_there(peer, *pid, *chid, request)?,
+        };
+        match outcome {
+            Outcome::Reply { status, data } => Ok((status, data.copy_to(&request.reply)?)),
+            Outcome::Error(error) => Err(Error::from_errno(error)),
+            Outcome::Busy => Err(EAGAIN),
+        }
+    }
+
+    fn sender(&self, request: &Request, srcnd: u32) -> Result<Sender> {
+        Ok(Sender {
+            tid: pid::caller_tid(),
+            coid: request.coid,
+            priority: pid::caller_priority(),
+            srcnd,
+            srcmsglen: i64::try_from(request.message.len()).map_err(|_| EOVERFLOW)?,
+            dstmsglen: i64::try_from(request.reply.len()).map_err(|_| EOVERFLOW)?,
+        })
+    }
+
+    fn is_dead(&self) -> bool {
+        *self.state.lock() == State::Dead
+    }
+
+    fn send_here(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) -> Result<Outcome> {
+        if request.message.len() > uapi::QNET_MSG_MAX {
+            return Err(EMSGSIZE);
+        }
+        let mut bytes = KVVec::new();
+        request.message.read_all(&mut bytes, uapi::QNET_MSG_MAX)?;
+        let client = Client::Thread {
+            connection: self.clone(),
+            process: Pid::of_caller(),
+        };
+        let transaction = Transaction::new(
+            &self.node,
+            client,
+            self.sender(request, 0)?,
+            Some(Payload::Copied(bytes)),
+            GFP_KERNEL,
+        )?;
+        channel
+            .queue(&transaction, false)
+            .map_err(|error| if error == ESRCH { EBADF } else { error })?;
+        if self.is_dead() {
+            // Detached in between: who did it may have searched the queue before it was there. If
+            // the outcome is decided already, it is fetched below.
+            let _ = transaction.finish(Event::Abandon, Outcome::Error(EBADF.to_errno()));
+        }
+        let outcome = transaction.wait(&request.timeout, false);
+        if let Outcome::Error(_) = outcome {
+            channel.forget(&transaction);
+        }
+        Ok(outcome)
+    }
+
+    fn send_there(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        pid: i32,
+        chid: i32,
+        request: &Request,
+    ) -> Result<Outcome> {
+        self.node.stats.count(Counter::ClientKercalls);
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            let outcome = self.try_there(peer, pid, chid, request)?;
+            if !matches!(outcome, Outcome::Busy) {
+                return Ok(outcome);
+            }
+            self.back_off(backoff)?;
+            backoff = (backoff * 2).min(LAST_BACKOFF);
+        }
+    }
+
+    /// Sleeps `ns` nanoseconds; the end of the connection ends the sleep.
+    fn back_off(&self, ns: u64) -> Result {
+        let until = now_ns().saturating_add(ns);
+        let mut state = self.state.lock();
+        loop {
+            if *state == State::Dead {
+                return Err(EBADF);
+            }
+            match self.changed.wait(&mut state, Some(until)) {
+                Wait::Woken => {}
+                Wait::TimedOut => return Ok(()),
+                Wait::Signal => return Err(EINTR),
+            }
+        }
+    }
+
+    fn try_there(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        pid: i32,
+        chid: i32,
+        request: &Request,
+    ) -> Result<Outcome> {
+        if self.is_dead() {
+            return Err(EBADF);
+        }
+        if !peer.is_located() {
+            self.node.resolve(&peer.fqnn, None).map_err(|error| {
+                if error == EINTR {
+                    EINTR
+                } else {
+                    EHOSTUNREACH
+                }
+            })?;
+        }
+        let client = Client::Thread {
+            connection: self.clone(),
+            process: Pid::of_caller(),
+        };
+        let sender = self.sender(request, u32::from(peer.nd))?;
+        let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL)?;
+        let handle = self.node.ipc.waiting.lock().insert(transaction.clone())?;
+        let there = There {
+            connection: self,
+            peer,
+            pid,
+            chid,
+            request,
+            transaction: &transaction,
+            handle,
+        };
+        let outcome = there
+            .transmit()
+            .map(|()| transaction.wait(&request.timeout, true));
+        // Whoever finished the transaction may have taken it out already.
+        let waiting = self.node.ipc.waiting.lock().remove(handle);
+        drop(waiting);
+        outcome
+    }
+
+    /// ConnectDetach: who is blocked on the connection gets `EBADF`. Process context. The second
+    /// time there is nothing left to do.
+    pub(crate) fn detach(self: &Arc<Self>) {
+        let mut before = State::Dead;
+        self.change(|state| {
+            before = state;
+            (state != State::Dead).then_some(State::Dead)
+        });
+        match &self.target {
+            Target::Here { channel, scoid } => {
+                if before != State::Dead {
+                    channel.fail_if(|transaction| transaction.is_on(self), Event::Abandon, EBADF);
+                    channel.process.detach_client(*scoid);
+                }
+            }
+            Target::There { peer, .. } => {
+                self.fail_waiting(Event::Abandon, EBADF);
+                if let State::Connected { server_id, session } = before {
+                    // A session that has ended has ended the connection there as well.
+                    let _ = disconnect(peer, session, server_id, Context::Sleep);
+                }
+                let client = self.node.ipc.clients.lock().remove(self.client_id.load(Relaxed));
+                if client.is_some() {
+                    self.node.stats.leave(Gauge::NetClient);
+                }
+            }
+        }
+    }
+
+    /// Fails the sends on this connection that wait for the other node.
+    pub(crate) fn fail_waiting(self: &Arc<Self>, event: Event, error: Error) {
+        loop {
+            let next = self
+                .node
+                .ipc
+                .waiting
+                .lock()
+                .remove_if(|transaction| transaction.is_on(self));
+            let Some(transaction) = next else {
+                return;
+            };
+            // Who finished it before has told its sender.
+            let _ = transaction.finish(event, Outcome::Error(error.to_errno()));
+        }
+    }
+}
+
+/// Tells the server's node that a connection is no more. No lock may be held.
+pub(crate) fn disconnect(
+    peer: &Arc<Peer>,
+    session: u32,
+    server_id: u32,
+    context: Context,
+) -> Result {
+    let message = Message::Disconnect { server_id };
+    let draft = Draft::new(&peer.node, &message, 0, context)?;
+    peer.send(session, draft, Tag::None, None)
+}
+
+/// A session with `peer` has ended, and with it the connections that were made on it.
+pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
+    let clients = &peer.node.ipc.clients;
+    let mut place = 0;
+    loop {
+        let next = clients
+            .lock()
+            .next(place)
+            .map(|(behind, connection)| (behind, connection.clone()));
+        let Some((behind, connection)) = next else {
+            return;
+        };
+        place = behind;
+        if connection.is_to(peer) {
+            connection.change(|state| {
+                let next = state.session_ended(session);
+                (next != state).then_some(next)
+            });
+        }
+    }
+}
+
+/// One attempt to send a message to another node.
+struct There<'a> {
+    connection: &'a Arc<Connection>,
+    peer: &'a Arc<Peer>,
+    pid: i32,
+    chid: i32,
+    request: &'a Request,
+    transaction: &'a Arc<Transaction>,
+    handle: u32,
+}
+
+impl There<'_> {
+    /// Hands the message to the session, connecting first if need be. Process context.
+    fn transmit(&self) -> Result {
+        loop {
+            if self.transaction.is_finished() {
+                // The connection's CONNECT failed; the outcome says why.
+                return Ok(());
+            }
+            let begin = {
+                let mut state = self.connection.state.lock();
+                let (next, begin) = state.begin();
+                *state = next;
+                begin
+            };
+            match begin {
+                Begin::Dead => return Err(EBADF),
+                Begin::Wait => self.wait_for_connect()?,
+                Begin::Connect => {
+                    if self.connect().inspect_err(|_| self.connect_failed())? {
+                        return Ok(());
+                    }
+                }
+                Begin::Send { server_id, session } => return self.send(server_id, session),
+            }
+        }
+    }
+
+    fn connect_failed(&self) {
+        self.connection.change(State::failed);
+    }
+
+    fn wait_for_connect(&self) -> Result {
+        let timeout = &self.request.timeout;
+        let runs = timeout
+            .states
+            .runs_in(crate::proto::kif::transaction::State::Sent, true);
+        let deadline = runs.then(|| timeout.deadline());
+        let mut state = self.connection.state.lock();
+        while *state == State::Connecting && !self.transaction.is_finished() {
+            match self.connection.changed.wait(&mut state, deadline) {
+                Wait::Woken => {}
+                Wait::TimedOut => return Err(ETIMEDOUT),
+                Wait::Signal => return Err(EINTR),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the CONNECT. Whether the message went with it.
+    fn connect(&self) -> Result<bool> {
+        let session = self.peer.open()?;
+        let client_id = self.connection.client_id.load(Relaxed);
+        let connect = Connect {
+            version: KIF_VERSION,
+            server_pid: self.pid,
+            server_chid: self.chid,
+            client_id,
+            client_pid: Pid::of_caller().nr_in(&self.peer.node.wire_pids()),
+            credentials: Some(credentials()),
+        };
+        let length = self.request.message.len();
+        let together = Message::ConnectMsgSend(connect, self.msgsend(0)?);
+        let fits = together.fixed_len() + length <= self.peer.payload_limit();
+        // Whether the message goes along or waits for the answer: it is lost with this session.
+        self.transaction.takes_session(session);
+        let draft = if fits {
+            self.draft(&together)?
+        } else {
+            Draft::new(&self.peer.node, &Message::Connect(connect), 0, Context::Sleep)?
+        };
+        self.peer.wait_for_room(session, None)?;
+        self.peer.send(session, draft, Tag::Connect(client_id), None)?;
+        Ok(fits)
+    }
+
+    fn msgsend(&self, server_id: u32) -> Result<MsgSend> {
+        let sender = &self.transaction.sender;
+        let nbytes = u32::try_from(sender.srcmsglen).map_err(|_| EMSGSIZE)?;
+        Ok(MsgSend {
+            server_id,
+            client_handle: self.handle,
+            vtid: Vtid {
+                tid: sender.tid,
+                coid: sender.coid,
+                priority: i32::from(sender.priority),
+                srcmsglen: i32::try_from(sender.srcmsglen).map_err(|_| EMSGSIZE)?,
+                keydata: 0,
+                srcnd: i32::from(self.peer.nd),
+                dstmsglen: i32::try_from(sender.dstmsglen).unwrap_or(i32::MAX),
+            },
+            nbytes,
+            credentials: None,
+        })
+    }
+
+    fn draft(&self, message: &Message) -> Result<Draft> {
+        let length = self.request.message.len();
+        let mut draft = Draft::new(&self.peer.node, message, length, Context::Sleep)?;
+        self.request.message.read_at(0, draft.data_mut())?;
+        Ok(draft)
+    }
+
+    fn send(&self, server_id: u32, session: u32) -> Result {
+        let message = Message::MsgSend(self.msgsend(server_id)?);
+        if message.fixed_len() + self.request.message.len() > self.peer.payload_limit() {
+            return Err(EMSGSIZE);
+        }
+        self.transaction.takes_session(session);
+        let draft = self.draft(&message)?;
+        self.peer.wait_for_room(session, None)?;
+        self.peer.send(session, draft, Tag::Send(self.handle), None)
+    }
+}
+
+/// What the server's node is told of the calling thread's rights. They are a claim.
+fn credentials() -> Credentials {
+    let ids = Ids::of_caller();
+    Credentials {
+        nd: 0,
+        pid: 0,
+        sid: ids.sid,
+        flags: 0,
+        ruid: ids.ruid,
+        euid: ids.euid,
+        suid: ids.suid,
+        rgid: ids.rgid,
+        egid: ids.egid,
+        sgid: ids.sgid,
+        ngroups: ids.ngroups,
+        groups: ids.groups,
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Numbers for objects: rcvids, client handles, connection ids.
+//!
+//! A handle is 31 bits, never 0, and holds a generation, so that a number that was given back does
+//! not soon name something else. The kernel's `XArray` has no generations and takes its lock
+//! without disabling softirqs, in which most of these tables are read; hence a table of our own,
+//! which its owner puts under a BH lock.
+
+use kernel::prelude::*;
+
+/// Bits of a handle that choose the slot.
+const INDEX_BITS: u32 = 18;
+/// Bits of a handle that tell the users of one slot apart.
+const GENERATION_BITS: u32 = 31 - INDEX_BITS;
+/// The most objects that one table holds.
+pub(crate) const CAPACITY: usize = 1 << INDEX_BITS;
+/// The end of the list of free slots.
+const NO_SLOT: u32 = u32::MAX;
+
+/// One place of a table.
+struct Slot<T> {
+    /// The generation that the next handle gets, or that the present one has. Never 0.
+    generation: u32,
+    content: Content<T>,
+}
+
+/// What a slot holds.
+enum Content<T> {
+    Used(T),
+    /// Free, and the next free slot.
+    Free(u32),
+}
+
+/// A table from handles to values.
+///
+/// # Invariants
+///
+/// `free` starts a list of all free slots without a cycle; `used` counts the others.
+pub(crate) struct Handles<T> {
+    slots: KVec<Slot<T>>,
+    free: u32,
+    used: usize,
+    limit: usize,
+}
+
+impl<T> Handles<T> {
+    /// An empty table for at most `limit` values.
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self {
+            slots: KVec::new(),
+            free: NO_SLOT,
+            used: 0,
+            limit: if limit < CAPACITY { limit } else { CAPACITY },
+        }
+    }
+
+    /// Gives `value` a handle. May be called under a spinlock.
+    ///
+    /// Errors: `ENOMEM` without memory, `EAGAIN` when the table is full.
+    pub(crate) fn insert(&mut self, value: T) -> Result<u32> {
+        if self.used >= self.limit {
+            return Err(EAGAIN);
+        }
+        if self.free == NO_SLOT {
+            self.grow()?;
+        }
+        let index = self.free;
+        let slot = self.slots.get_mut(index as usize).ok_or(EAGAIN)?;
+        let Content::Free(next) = slot.content else {
+            return Err(EAGAIN);
+        };
+        self.free = next;
+        self.used += 1;
+        slot.content = Content::Used(value);
+        Ok(slot.generation << INDEX_BITS | index)
+    }
+
+    /// The value of `handle`.
+    pub(crate) fn get(&self, handle: u32) -> Option<&T> {
+        let slot = self.slots.get(Self::index(handle))?;
+        match &slot.content {
+            Content::Used(value) if slot.generation == handle >> INDEX_BITS => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Takes the value of `handle` out; the handle names nothing from then on.
+    pub(crate) fn remove(&mut self, handle: u32) -> Option<T> {
+        self.get(handle)?;
+        let index = Self::index(handle);
+        let slot = self.slots.get_mut(index)?;
+        let content = core::mem::replace(&mut slot.content, Content::Free(self.free));
+        slot.generation = Self::after(slot.generation);
+        self.free = u32::try_from(index).ok()?;
+        self.used -= 1;
+        match content {
+            Content::Used(value) => Some(value),
+            Content::Free(_) => None,
+        }
+    }
+
+    /// A value for which `wanted` holds, with its handle.
+    pub(crate) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<(u32, &T)> {
+        self.slots.iter().enumerate().find_map(|(index, slot)| {
+            let Content::Used(value) = &slot.content else {
+                return None;
+            };
+            let index = u32::try_from(index).ok()?;
+            wanted(value).then_some((slot.generation << INDEX_BITS | index, value))
+        })
+    }
+
+    /// The first value at or behind the place `from`, and the place behind it: for going through a
+    /// table without holding its lock all the time.
+    pub(crate) fn next(&self, from: usize) -> Option<(usize, &T)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .skip(from)
+            .find_map(|(index, slot)| match &slot.content {
+                Content::Used(value) => Some((index + 1, value)),
+                Content::Free(_) => None,
+            })
+    }
+
+    /// Takes a value for which `wanted` holds out of the table.
+    pub(crate) fn remove_if(&mut self, wanted: impl FnMut(&T) -> bool) -> Option<T> {
+        let (handle, _) = self.find(wanted)?;
+        self.remove(handle)
+    }
+
+    fn index(handle: u32) -> usize {
+        handle as usize & (CAPACITY - 1)
+    }
+
+    /// The generation after `generation`, skipping 0.
+    fn after(generation: u32) -> u32 {
+        let next = generation.wrapping_add(1) & ((1 << GENERATION_BITS) - 1);
+        next.max(1)
+    }
+
+    fn grow(&mut self) -> Result {
+        let index = u32::try_from(self.slots.len()).map_err(|_| EAGAIN)?;
+        self.slots.push(
+            Slot {
+                generation: 1,
+                content: Content::Free(NO_SLOT),
+            },
+            GFP_ATOMIC,
+        )?;
+        self.free = index;
+        Ok(())
+    }
+}
+
+#[kunit_tests(qnet_ipc_handles)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_names_its_value_until_it_is_given_back() -> Result {
+        let mut table = Handles::new(4);
+        let first = table.insert(10u8)?;
+        let second = table.insert(20u8)?;
+        assert!(first != 0);
+        assert!(first != second);
+        assert_eq!(table.get(first), Some(&10));
+        assert_eq!(table.remove(first), Some(10));
+        assert_eq!(table.remove(first), None);
+        assert_eq!(table.get(second), Some(&20));
+        Ok(())
+    }
+
+    #[test]
+    fn a_number_given_back_does_not_name_the_next_value() -> Result {
+        let mut table = Handles::new(1);
+        let old = table.insert(1u8)?;
+        table.remove(old);
+        let new = table.insert(2u8)?;
+        assert!(old != new);
+        assert_eq!(table.get(old), None);
+        assert_eq!(table.get(new), Some(&2));
+        Ok(())
+    }
+
+    #[test]
+    fn a_full_table_refuses() -> Result {
+        let mut table = Handles::new(2);
+        table.insert(1u8)?;
+        let second = table.insert(2u8)?;
+        assert!(table.insert(3u8).is_err());
+        table.remove(second);
+        assert!(table.insert(4u8).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn generations_are_never_zero_and_fit_31_bits() -> Result {
+        let mut table = Handles::new(1);
+        for _ in 0..3 << GENERATION_BITS {
+            let handle = table.insert(())?;
+            assert!(handle != 0);
+            assert!(handle < 1 << 31);
+            assert!(table.remove(handle).is_some());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_handle_from_nowhere_names_nothing() -> Result {
+        let mut table = Handles::new(2);
+        table.insert(7u8)?;
+        for handle in [0, 1, u32::MAX, 1 << 31, 1 << INDEX_BITS | 1] {
+            assert_eq!(table.get(handle), None);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Messages of the kernel interface that come from other nodes.
+//!
+//! Everything here runs in softirq, after the session has put the messages into order. A handle
+//! counts only for the peer, and the session, that it was given to. What cannot be answered for
+//! want of memory ends the session, because a client that is never told would wait for ever.
+
+use super::{
+    connection::{
+        disconnect,
+        Connection,
+        KIF_VERSION, //
+    },
+    server::{
+        error_draft,
+        ServerConnection,
+        NOT_QUEUED, //
+    },
+    transaction::{
+        Client,
+        Outcome,
+        Payload,
+        Sender,
+        Transaction, //
+    },
+};
+use crate::{
+    knet::skb::{
+        Context,
+        RxSkb, //
+    },
+    node::{
+        Draft,
+        Peer,
+        Tag, //
+    },
+    proto::{
+        kif::{
+            connection::State,
+            priority,
+            transaction::Event, //
+        },
+        wire::{
+            errno,
+            kif::{
+                self,
+                Connect,
+                Message,
+                MsgSend,
+                Transfer, //
+            },
+        },
+    },
+    stats::Counter, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// A message that has come, over the session `session`, under the number `seq`.
+struct Arrival<'a> {
+    peer: &'a Arc<Peer>,
+    session: u32,
+    seq: u32,
+}
+
+/// Takes the message `seq` of `peer` in.
+pub(crate) fn message(peer: &Arc<Peer>, session: u32, seq: u32, skb: RxSkb) {
+    let arrival = Arrival { peer, session, seq };
+    if let Err(counter) = arrival.take(skb) {
+        peer.node.stats.count(counter);
+    }
+}
+
+impl Arrival<'_> {
+    fn take(&self, mut skb: RxSkb) -> Result<(), Counter> {
+        let total = skb.len();
+        if total == 0 {
+            // SEQ: the place of a message that its sender gave up.
+            return Ok(());
+        }
+        let linear = skb
+            .pull(total.min(kif::MAX_FIXED))
+            .ok_or(Counter::DropNoMemory)?;
+        let (message, offset) =
+            kif::parse(linear, total).map_err(|_| Counter::DropKifMalformed)?;
+        match message {
+            Message::Connect(connect) => self.connect(&connect, None),
+            Message::ConnectMsgSend(connect, send) => {
+                self.connect(&connect, Some((send, Payload::Frame { skb, offset })))
+            }
+            Message::MsgSend(send) => {
+                let server = self.server(send.server_id)?;
+                self.msgsend(server, &send, Payload::Frame { skb, offset });
+                Ok(())
+            }
+            Message::ConnectSuccess {
+                client_id,
+                server_id,
+                ..
+            } => self.connect_success(client_id, server_id),
+            Message::ConnectFail {
+                client_id, status, ..
+            } => self.connect_fail(client_id, status),
+            Message::MsgReply(transfer) => {
+                let outcome = Outcome::Reply {
+                    status: i64::from(transfer.status),
+                    data: Payload::Frame { skb, offset },
+                };
+                self.answer(&transfer, outcome)
+            }
+            Message::MsgError(transfer) => self.answer(&transfer, error_outcome(&transfer)),
+            Message::Disconnect { server_id } => self.disconnect(server_id),
+            Message::ConnectDeath { client_id } => self.connect_death(client_id),
+            _ => Err(Counter::DropKifUnsupported),
+        }
+    }
+
+    /// Sends an answer to the message that has come. The session ends if that cannot be.
+    fn send(&self, draft: Result<Draft>) {
+        let sent = draft
+            .and_then(|draft| self.peer.send(self.session, draft, Tag::None, Some(self.seq)));
+        match sent {
+            Ok(()) => {}
+            // The session has ended already, and its end tells the client.
+            Err(error) if error == EHOSTDOWN => {}
+            Err(_) => self.peer.close(),
+        }
+    }
+
+    fn draft(&self, message: &Message) -> Result<Draft> {
+        Draft::new(&self.peer.node, message, 0, Context::Atomic)
+    }
+
+    fn server(&self, server_id: u32) -> Result<Arc<ServerConnection>, Counter> {
+        let servers = self.peer.node.ipc.servers.lock();
+        match servers.get(server_id) {
+            Some(server) if server.is_of(self.peer, self.session) => Ok(server.clone()),
+            _ => Err(Counter::DropKifHandle),
+        }
+    }
+
+    fn connection(&self, client_id: u32) -> Result<Arc<Connection>, Counter> {
+        let clients = self.peer.node.ipc.clients.lock();
+        match clients.get(client_id) {
+            Some(connection) if connection.is_to(self.peer) => Ok(connection.clone()),
+            _ => Err(Counter::DropKifHandle),
+        }
+    }
+
+    fn connect(
+        &self,
+        connect: &Connect,
+        send: Option<(MsgSend, Payload)>,
+    ) -> Result<(), Counter> {
+        match ServerConnection::connect(self.peer, self.session, connect) {
+            Ok((server_id, server)) => {
+                let nbytes = self.peer.payload_limit();
+                self.send(self.draft(&Message::ConnectSuccess {
+                    version: KIF_VERSION,
+                    client_id: connect.client_id,
+                    server_id,
+                    scoid: server.scoid,
+                    nbytes: u32::try_from(nbytes).unwrap_or(u32::MAX),
+                }));
+                if let Some((send, payload)) = send {
+                    self.msgsend(server, &send, payload);
+                }
+            }
+            Err(error) => self.send(self.draft(&Message::ConnectFail {
+                version: KIF_VERSION,
+                client_id: connect.client_id,
+                status: errno::to_wire(-error.to_errno()),
+            })),
+        }
+        Ok(())
+    }
+
+    /// Puts a message into its channel's queue, or says why not.
+    fn msgsend(&self, server: Arc<ServerConnection>, send: &MsgSend, payload: Payload) {
+        let node = &self.peer.node;
+        let sender = Sender {
+            tid: send.vtid.tid,
+            coid: send.vtid.coid,
+            priority: priority::clamp(send.vtid.priority),
+            srcnd: u32::try_from(send.vtid.srcnd).unwrap_or(0),
+            srcmsglen: i64::from(send.vtid.srcmsglen.max(0)),
+            dstmsglen: i64::from(send.vtid.dstmsglen.max(0)),
+        };
+        let client = Client::Remote {
+            server: server.clone(),
+            handle: send.client_handle,
+            seq: self.seq,
+        };
+        let queued = Transaction::new(node, client, sender, Some(payload), GFP_ATOMIC)
+            .and_then(|transaction| server.channel.queue(&transaction, true));
+        match queued {
+            Ok(()) => {}
+            // The channel's end is told by CONNECT_DEATH, which comes before this.
+            Err(error) if error == ESRCH => {}
+            Err(_) => {
+                node.stats.count(Counter::ServerBusy);
+                let again = c_int::from(EAGAIN.to_errno()).wrapping_neg();
+                let handle = send.client_handle;
+                self.send(error_draft(node, handle, again, NOT_QUEUED, Context::Atomic));
+            }
+        }
+    }
+
+    fn connect_success(&self, client_id: u32, server_id: u32) -> Result<(), Counter> {
+        self.peer.answered(Tag::Connect(client_id));
+        let taken = self.connection(client_id).is_ok_and(|connection| {
+            connection.change(|state: State| state.succeeded(server_id, self.session))
+        });
+        if taken {
+            return Ok(());
+        }
+        // The client has detached while its CONNECT was under way: so must the server.
+        let _ = disconnect(self.peer, self.session, server_id, Context::Atomic);
+        Err(Counter::DropKifHandle)
+    }
+
+    fn connect_fail(&self, client_id: u32, status: i32) -> Result<(), Counter> {
+        self.peer.answered(Tag::Connect(client_id));
+        let connection = self.connection(client_id)?;
+        if !connection.change(State::failed) {
+            return Err(Counter::DropKifHandle);
+        }
+        let error = error_from_wire(status);
+        connection.fail_waiting(Event::Answer, error);
+        Ok(())
+    }
+
+    /// A reply or an error came for a send of this node.
+    fn answer(&self, transfer: &Transfer, outcome: Outcome) -> Result<(), Counter> {
+        self.peer.answered(Tag::Send(transfer.handle));
+        let transaction = {
+            let mut waiting = self.peer.node.ipc.waiting.lock();
+            match waiting.get(transfer.handle) {
+                Some(transaction) if transaction.is_out_by(self.peer, self.session) => {
+                    waiting.remove(transfer.handle)
+                }
+                _ => None,
+            }
+        };
+        let transaction = transaction.ok_or(Counter::DropKifHandle)?;
+        let event = match outcome {
+            Outcome::Busy => Event::NotQueued,
+            _ => Event::Answer,
+        };
+        transaction
+            .finish(event, outcome)
+            .map_err(|_| Counter::DropKifHandle)
+    }
+
+    fn disconnect(&self, server_id: u32) -> Result<(), Counter> {
+        let server = {
+            let mut servers = self.peer.node.ipc.servers.lock();
+            match servers.get(server_id) {
+                Some(server) if server.is_of(self.peer, self.session) => servers.remove(server_id),
+                _ => None,
+            }
+        };
+        server.ok_or(Counter::DropKifHandle)?.ended();
+        Ok(())
+    }
+
+    fn connect_death(&self, client_id: u32) -> Result<(), Counter> {
+        let connection = self.connection(client_id)?;
+        connection.change(|state| (state != State::Dead).then_some(State::Dead));
+        connection.fail_waiting(Event::ServerGone, ESRCH);
+        Ok(())
+    }
+}
+
+/// The error that a status on the wire stands for; one that is none counts as EIO.
+fn error_from_wire(status: i32) -> Error {
+    match errno::from_wire(status) {
+        error @ 1..=4095 => Error::from_errno(-error),
+        _ => EIO,
+    }
+}
+
+/// What a MSGERROR means to the sender.
+fn error_outcome(transfer: &Transfer) -> Outcome {
+    if transfer.offset == NOT_QUEUED {
+        return Outcome::Busy;
+    }
+    if transfer.status == 0 {
+        // MsgError(rcvid, EOK) lets the send succeed.
+        return Outcome::Reply {
+            status: 0,
+            data: Payload::Copied(KVVec::new()),
+        };
+    }
+    Outcome::Error(error_from_wire(transfer.status).to_errno())
+}

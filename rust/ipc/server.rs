@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A connection that a client on another node has to a channel here, and the answers that go back
+//! over it.
+
+use super::{
+    channel::Channel,
+    process::{
+        ClientKey,
+        Process, //
+    },
+    transaction::{
+        Client,
+        Outcome,
+        Payload,
+        Transaction, //
+    },
+};
+use crate::{
+    knet::{
+        skb::Context,
+        user::UserBuf, //
+    },
+    node::{
+        Draft,
+        Node,
+        Peer,
+        Tag, //
+    },
+    proto::{
+        kif::transaction::Event,
+        wire::{
+            errno,
+            kif::{
+                Connect,
+                Message,
+                Transfer, //
+            },
+        },
+    },
+    stats::Gauge, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The offset by which a MSGERROR says that the message was not queued and may be sent again: no
+/// server can have set it, because a MSGERROR carries no data.
+pub(crate) const NOT_QUEUED: u32 = u32::MAX;
+
+/// A connection of a client on another node.
+pub(crate) struct ServerConnection {
+    pub(crate) peer: Arc<Peer>,
+    /// The session that it was made over; it ends with it.
+    session: u32,
+    /// The client's node's name for it.
+    client_id: u32,
+    /// The client's process, by its number there.
+    pub(crate) client_pid: i32,
+    pub(crate) channel: Arc<Channel>,
+    /// The server's number for the client.
+    pub(crate) scoid: i32,
+}
+
+impl ServerConnection {
+    /// A CONNECT came. Softirq. The connection with its server id.
+    ///
+    /// Errors: `ESRCH` when there is no such process or channel, `EPERM` for a private channel,
+    /// `EAGAIN`, `ENOMEM`.
+    pub(crate) fn connect(
+        peer: &Arc<Peer>,
+        session: u32,
+        connect: &Connect,
+    ) -> Result<(u32, Arc<Self>)> {
+        let node: &Node = &peer.node;
+        if connect.server_pid <= 0 {
+            return Err(ESRCH);
+        }
+        let process =
+            Process::by_number(node, connect.server_pid, &node.wire_pids()).ok_or(ESRCH)?;
+        let channel = process.channel(connect.server_chid).ok_or(ESRCH)?;
+        if channel.is_private() {
+            return Err(EPERM);
+        }
+        let scoid = process.attach_client(&ClientKey::There {
+            nd: peer.nd,
+            pid: connect.client_pid,
+        })?;
+        let result = Self::enter(
+            node,
+            Self {
+                peer: peer.clone(),
+                session,
+                client_id: connect.client_id,
+                client_pid: connect.client_pid,
+                channel,
+                scoid,
+            },
+        );
+        let (server_id, server) = result.inspect_err(|_| process.detach_client(scoid))?;
+        if server.channel.is_destroyed() {
+            // Destroyed in between: who did it may have searched the table before it was there.
+            if let Some(server) = node.ipc.servers.lock().remove(server_id) {
+                server.left();
+            }
+            return Err(ESRCH);
+        }
+        Ok((server_id, server))
+    }
+
+    fn enter(node: &Node, connection: Self) -> Result<(u32, Arc<Self>)> {
+        let server = Arc::new(connection, GFP_ATOMIC)?;
+        let server_id = node.ipc.servers.lock().insert(server.clone())?;
+        node.stats.enter(Gauge::NetServer);
+        Ok((server_id, server))
+    }
+
+    /// Whether it came over that session with that peer.
+    pub(crate) fn is_of(&self, peer: &Arc<Peer>, session: u32) -> bool {
+        self.session == session && Arc::ptr_eq(&self.peer, peer)
+    }
+
+    /// What goes with every connection that leaves the table.
+    fn left(&self) {
+        self.channel.process.detach_client(self.scoid);
+        self.peer.node.stats.leave(Gauge::NetServer);
+    }
+
+    /// The client is gone: it has detached, or its node is lost. Its messages are nobody's. It has
+    /// been taken out of the table.
+    pub(crate) fn ended(self: &Arc<Self>) {
+        self.channel.fail_if(
+            |transaction| transaction.came_by(self),
+            Event::Abandon,
+            ESRCH,
+        );
+        self.left();
+    }
+
+    fn handle(transaction: &Transaction) -> u32 {
+        match transaction.client {
+            Client::Remote { handle, .. } => handle,
+            Client::Thread { .. } => 0,
+        }
+    }
+
+    /// Makes the MSGREPLY with the first `length` bytes of `data`. Process context.
+    ///
+    /// Errors: `EMSGSIZE` when it does not fit a packet, `EOVERFLOW` for a status of more than 32
+    /// bits, `EFAULT`, `ENOMEM`.
+    pub(crate) fn reply(
+        &self,
+        transaction: &Transaction,
+        status: i64,
+        data: &UserBuf,
+        length: usize,
+    ) -> Result<Draft> {
+        let message = Message::MsgReply(Transfer {
+            status: i32::try_from(status).map_err(|_| EOVERFLOW)?,
+            handle: Self::handle(transaction),
+            offset: 0,
+            nbytes: u32::try_from(length).map_err(|_| EMSGSIZE)?,
+        });
+        if message.fixed_len() + length > self.peer.payload_limit() {
+            return Err(EMSGSIZE);
+        }
+        let mut draft = Draft::new(&self.peer.node, &message, length, Context::Sleep)?;
+        data.read_at(0, draft.data_mut())?;
+        Ok(draft)
+    }
+
+    /// Makes the MSGERROR with the Linux error number `error`. Process context.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(crate) fn error(&self, transaction: &Transaction, error: c_int) -> Result<Draft> {
+        let handle = Self::handle(transaction);
+        error_draft(&self.peer.node, handle, error, 0, Context::Sleep)
+    }
+
+    /// Finishes the transaction and sends the answer. Process context.
+    ///
+    /// Errors: `ESRCH` when it was finished before, `EHOSTDOWN` when the client's node is lost,
+    /// `ENOBUFS` when too much waits for it.
+    pub(crate) fn send_answer(&self, transaction: &Transaction, draft: Draft) -> Result {
+        let answered = Outcome::Reply {
+            status: 0,
+            data: Payload::Copied(KVVec::new()),
+        };
+        transaction
+            .finish(Event::Answer, answered)
+            .map_err(|_| ESRCH)?;
+        let seq = match transaction.client {
+            Client::Remote { seq, .. } => Some(seq),
+            Client::Thread { .. } => None,
+        };
+        self.peer.send(self.session, draft, Tag::None, seq)
+    }
+}
+
+/// Makes a MSGERROR.
+pub(crate) fn error_draft(
+    node: &Node,
+    handle: u32,
+    error: c_int,
+    offset: u32,
+    context: Context,
+) -> Result<Draft> {
+    let message = Message::MsgError(Transfer {
+        status: errno::to_wire(error),
+        handle,
+        offset,
+        nbytes: 0,
+    });
+    Draft::new(node, &message, 0, context)
+}
+
+/// A channel was destroyed: the nodes of its clients are told. Process context; no lock is held.
+pub(super) fn channel_gone(channel: &Arc<Channel>) {
+    let node = &channel.process.node;
+    loop {
+        let next = node
+            .ipc
+            .servers
+            .lock()
+            .remove_if(|server| Arc::ptr_eq(&server.channel, channel));
+        let Some(server) = next else {
+            return;
+        };
+        server.left();
+        let message = Message::ConnectDeath {
+            client_id: server.client_id,
+        };
+        let sent = Draft::new(node, &message, 0, Context::Sleep)
+            .and_then(|draft| server.peer.send(server.session, draft, Tag::None, None));
+        if sent == Err(ENOMEM) || sent == Err(ENOBUFS) {
+            // A client that is not told would wait for ever; the end of the session tells it.
+            server.peer.close();
+        }
+    }
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Network namespaces, and one object of ours in each.
+//!
+//! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
+
+use super::lock::{
+    new_spinlock_bh,
+    SpinLockBh, //
+};
+use crate::sys::bindings;
+use core::{
+    any::TypeId,
+    cell::UnsafeCell,
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::Deref,
+    ptr::{
+        self,
+        NonNull, //
+    },
+};
+use kernel::{
+    error::{
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        rcu,
+        Arc,
+    },
+    types::Opaque,
+};
+
+/// A network namespace, borrowed.
+#[repr(transparent)]
+pub(crate) struct Net(Opaque<bindings::net>);
+
+// SAFETY: A `struct net` may be used by any thread.
+unsafe impl Send for Net {}
+// SAFETY: All that is done with it from here is safe to do by any number of threads at a time.
+unsafe impl Sync for Net {}
+
+impl Net {
+    /// Borrows a namespace of the C side.
+    ///
+    /// # Safety
+    ///
+    /// `net` stays valid for `'a`.
+    #[inline]
+    pub(super) unsafe fn from_raw<'a>(net: *mut bindings::net) -> &'a Self {
+        // SAFETY: As the caller promises; `Net` is transparent.
+        unsafe { &*net.cast() }
+    }
+
+    /// The pointer for the C side.
+    #[inline]
+    pub(super) fn as_ptr(&self) -> *mut bindings::net {
+        self.0.get()
+    }
+
+    /// The initial namespace.
+    #[inline]
+    pub(crate) fn init() -> &'static Net {
+        // SAFETY: `init_net` is never freed.
+        unsafe { Net::from_raw(&raw mut bindings::init_net) }
+    }
+
+    /// Whether it is the initial one.
+    #[inline]
+    pub(crate) fn is_init(&self) -> bool {
+        ptr::eq(self, Net::init())
+    }
+
+    /// A number that no other namespace has while this one lives.
+    #[inline]
+    pub(crate) fn id(&self) -> usize {
+        self.as_ptr().addr()
+    }
+
+    /// Whether it is ending: nobody refers to it any more, and what it has is being taken down.
+    #[inline]
+    pub(crate) fn is_dying(&self) -> bool {
+        // SAFETY: `self` is a valid namespace.
+        unsafe { bindings::qnet_helper_net_is_dying(self.as_ptr()) }
+    }
+
+    /// The caller's namespace. Process context.
+    pub(crate) fn current() -> NetRef {
+        // SAFETY: A running task has namespaces; the helper takes a reference.
+        NetRef(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_net()) })
+    }
+}
+
+impl PartialEq for Net {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self, other)
+    }
+}
+
+/// A network namespace with a reference to it.
+///
+/// # Invariants
+///
+/// It owns one reference.
+pub(crate) struct NetRef(NonNull<bindings::net>);
+
+// SAFETY: References to a namespace may be dropped by any thread.
+unsafe impl Send for NetRef {}
+// SAFETY: It gives nothing but `&Net`, which is `Sync`.
+unsafe impl Sync for NetRef {}
+
+impl Deref for NetRef {
+    type Target = Net;
+
+    #[inline]
+    fn deref(&self) -> &Net {
+        // SAFETY: The reference keeps it alive as long as `self`.
+        unsafe { Net::from_raw(self.0.as_ptr()) }
+    }
+}
+
+impl Drop for NetRef {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant the reference is ours to give back.
+        unsafe { bindings::qnet_helper_put_net(self.0.as_ptr()) }
+    }
+}
+
+/// Whether a namespace is still there, for those who keep no reference.
+#[pin_data]
+struct Life {
+    /// `None` once our part of the namespace has ended.
+    #[pin]
+    net: SpinLockBh<Option<NetPointer>>,
+}
+
+/// Only an address; what it points to is looked at under the lock of [`Life`].
+#[derive(Clone, Copy)]
+struct NetPointer(NonNull<bindings::net>);
+
+// SAFETY: A `struct net` may be used by any thread.
+unsafe impl Send for NetPointer {}
+
+/// A namespace that is remembered without a reference, by what belongs to it.
+///
+/// A counted reference in there would keep the namespace from ever ending.
+#[derive(Clone)]
+pub(crate) struct NetPtr(Arc<Life>);
+
+impl NetPtr {
+    /// The namespace, with a reference for the time of its use; `None` when it is ending.
+    pub(crate) fn get(&self) -> Option<NetRef> {
+        let pointer = self.0.net.lock();
+        let NetPointer(net) = (*pointer)?;
+        // SAFETY: `exit` takes the pointer out under the lock before the namespace is freed.
+        NonNull::new(unsafe { bindings::qnet_helper_maybe_get_net(net.as_ptr()) }).map(NetRef)
+    }
+}
+
+/// What the module keeps in every network namespace.
+///
+/// One implementation can be registered at a time.
+pub(crate) trait PerNet: 'static {
+    /// The object of one namespace.
+    type Data: Send + Sync + 'static;
+
+    /// A namespace begins, or is there already when the module is loaded. Process context.
+    ///
+    /// `pointer` is for the object to keep, if it wants to find its namespace later.
+    fn init(net: &Net, pointer: NetPtr) -> Result<Arc<Self::Data>>;
+
+    /// The namespace ends, or the module is unloaded: [`per_net`] does not give the object any
+    /// more. A grace period follows. Process context.
+    fn pre_exit(_net: &Net, _data: &Arc<Self::Data>) {}
+
+    /// The end: devices and sockets of a namespace that ends are gone. Must leave nothing behind
+    /// that runs by itself. Process context; several namespaces may end at a time.
+    fn exit(data: Arc<Self::Data>);
+}
+
+/// The kernel's tables of [`PerNetRegistration`].
+struct Tables {
+    ops: UnsafeCell<bindings::pernet_operations>,
+    id: UnsafeCell<c_uint>,
+}
+
+// SAFETY: Written by `register` alone, of which `STATE` lets only one be under way; otherwise by
+// the kernel, under its own lock.
+unsafe impl Sync for Tables {}
+
+static TABLES: Tables = Tables {
+    ops: UnsafeCell::new(pin_init::zeroed()),
+    id: UnsafeCell::new(0),
+};
+
+/// Nothing is registered.
+const FREE: u32 = 0;
+/// Being registered or unregistered.
+const BUSY: u32 = 1;
+/// [`OWNER`] is registered.
+const TAKEN: u32 = 2;
+static STATE: Atomic<u32> = Atomic::new(FREE);
+
+/// Which implementation the slots belong to.
+struct Owner(UnsafeCell<Option<TypeId>>);
+// SAFETY: Written while `STATE` is `BUSY` by who made it so, and read while it is `TAKEN`.
+unsafe impl Sync for Owner {}
+static OWNER: Owner = Owner(UnsafeCell::new(None));
+
+/// A registered [`PerNet`]; dropping it ends the objects of all namespaces.
+pub(crate) struct PerNetRegistration<P: PerNet>(PhantomData<P>);
+
+impl<P: PerNet> PerNetRegistration<P> {
+    /// Makes an object in each namespace there is and will be.
+    ///
+    /// Errors: `EBUSY` if something is registered already, else those of [`PerNet::init`].
+    pub(crate) fn register() -> Result<Self> {
+        STATE.cmpxchg(FREE, BUSY, Acquire).map_err(|_| EBUSY)?;
+        let ops = bindings::pernet_operations {
+            init: Some(init::<P>),
+            pre_exit: Some(pre_exit::<P>),
+            exit: Some(exit::<P>),
+            id: TABLES.id.get(),
+            size: size_of::<bindings::qnet_pernet>(),
+            ..pin_init::zeroed()
+        };
+        // SAFETY: `STATE` was `FREE`, so that nobody else uses the tables.
+        unsafe {
+            OWNER.0.get().write(Some(TypeId::of::<P>()));
+            TABLES.ops.get().write(ops);
+        }
+        // SAFETY: The table is static, and not registered.
+        let result = to_result(unsafe { bindings::register_pernet_subsys(TABLES.ops.get()) });
+        // From here on every namespace has a slot.
+        STATE.store(if result.is_ok() { TAKEN } else { FREE }, Release);
+        result.map(|()| Self(PhantomData))
+    }
+}
+
+impl<P: PerNet> Drop for PerNetRegistration<P> {
+    fn drop(&mut self) {
+        // Nobody begins to look into slots any more. Those who do it now are waited for: there is
+        // a grace period in `unregister_pernet_subsys`, before the slots are freed.
+        STATE.store(BUSY, Release);
+        // SAFETY: It was registered by `register`.
+        unsafe { bindings::unregister_pernet_subsys(TABLES.ops.get()) };
+        STATE.store(FREE, Release);
+    }
+}
+
+/// Finds the object of a namespace. Process and softirq context.
+///
+/// There is none before [`PerNetRegistration::register`] has returned, and none from
+/// [`PerNet::pre_exit`] on.
+pub(crate) fn per_net<P: PerNet>(net: &Net) -> Option<Arc<P::Data>> {
+    let _rcu = rcu::read_lock();
+    if STATE.load(Acquire) != TAKEN {
+        return None;
+    }
+    // SAFETY: The owner does not change while the state is `TAKEN`, and what follows `TAKEN` waits
+    // for a grace period.
+    if unsafe { *OWNER.0.get() } != Some(TypeId::of::<P>()) {
+        return None;
+    }
+    // SAFETY: In the state `TAKEN` every namespace that can be referred to has a slot, with an
+    // `Arc<P::Data>` or nothing in it.
+    let data = unsafe { bindings::qnet_helper_pernet_get(slot(net), Some(get_raw::<P::Data>)) };
+    let data = NonNull::new(data.cast_mut())?;
+    // SAFETY: `get_raw` took a reference, which is taken over here.
+    Some(unsafe { Arc::from_raw(data.as_ptr().cast()) })
+}
+
+/// Our memory in a namespace.
+///
+/// # Safety
+///
+/// The namespace has such memory: that is so from `init` until `exit` returns.
+unsafe fn slot(net: &Net) -> *mut bindings::qnet_pernet {
+    // SAFETY: As the caller promises.
+    unsafe { bindings::qnet_helper_pernet_slot(net.as_ptr(), *TABLES.id.get()) }
+}
+
+/// Takes one more reference.
+///
+/// # Safety
+///
+/// `data` is from `Arc::<T>::into_raw`, and a reference to it is held elsewhere.
+unsafe extern "C" fn get_raw<T>(data: *const c_void) {
+    // SAFETY: As the caller promises; the reference that exists is not dropped here.
+    let held = ManuallyDrop::new(unsafe { Arc::<T>::from_raw(data.cast()) });
+    let _ = Arc::into_raw(Arc::clone(&held));
+}
+
+/// # Safety
+///
+/// Called by the kernel for a namespace that has a new slot, filled with zeros.
+unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> c_int {
+    from_result(|| {
+        let pointer = NetPointer(NonNull::new(net).ok_or(EINVAL)?);
+        let life = Arc::pin_init(
+            pin_init!(Life {
+                net <- new_spinlock_bh!(Some(pointer), "qnet_net_life"),
+            }),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: `net` is valid for the call.
+        let net = unsafe { Net::from_raw(net) };
+        let data = match P::init(net, NetPtr(life.clone())) {
+            Ok(data) => data,
+            Err(error) => {
+                *life.net.lock() = None;
+                return Err(error);
+            }
+        };
+        // SAFETY: The slot exists, and nobody else uses its `life`. The references go with it.
+        unsafe {
+            let slot = slot(net);
+            (*slot).life = Arc::into_raw(life).cast_mut().cast();
+            bindings::qnet_helper_pernet_set(slot, Arc::into_raw(data).cast_mut().cast());
+        }
+        Ok(0)
+    })
+}
+
+/// # Safety
+///
+/// Called by the kernel, once, after a successful `init`.
+unsafe extern "C" fn pre_exit<P: PerNet>(net: *mut bindings::net) {
+    // SAFETY: `net` is valid for the call.
+    let net = unsafe { Net::from_raw(net) };
+    // SAFETY: The slot exists.
+    let data = unsafe { bindings::qnet_helper_pernet_hide(slot(net)) };
+    // SAFETY: `init` put it there. The slot keeps the reference, so it is not dropped here.
+    let data = ManuallyDrop::new(unsafe { Arc::<P::Data>::from_raw(data.cast_const().cast()) });
+    P::pre_exit(net, &data);
+}
+
+/// # Safety
+///
+/// Called by the kernel, once, a grace period after `pre_exit`.
+unsafe extern "C" fn exit<P: PerNet>(net: *mut bindings::net) {
+    // SAFETY: `net` is valid for the call, and the slot exists.
+    let (data, life) = unsafe {
+        let slot = slot(Net::from_raw(net));
+        ((*slot).hidden, (*slot).life)
+    };
+    // SAFETY: The slot's two references, from `init`; nobody can find them there any more.
+    let (data, life) = unsafe {
+        (
+            Arc::<P::Data>::from_raw(data.cast_const().cast()),
+            Arc::<Life>::from_raw(life.cast_const().cast()),
+        )
+    };
+    P::exit(data);
+    *life.net.lock() = None;
+}

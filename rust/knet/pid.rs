@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Processes, their numbers in pid namespaces, and the calling thread.
+//!
+//! C header: [`include/linux/pid.h`](srctree/include/linux/pid.h)
+
+use crate::sys::bindings;
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::prelude::*;
+
+/// A process, alive or dead.
+///
+/// # Invariants
+///
+/// It owns a reference to a `struct pid`.
+pub(crate) struct Pid(NonNull<bindings::pid>);
+
+// SAFETY: A `struct pid` may be used and dropped by any thread.
+unsafe impl Send for Pid {}
+// SAFETY: All that is done with it is safe to do by any number of threads at a time.
+unsafe impl Sync for Pid {}
+
+impl Pid {
+    /// The caller's process. Process context.
+    pub(crate) fn of_caller() -> Self {
+        // SAFETY: A running task has a process; the helper takes a reference.
+        Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_tgid()) })
+    }
+
+    /// The process with this number in the caller's pid namespace. Process context.
+    pub(crate) fn from_nr(nr: i32) -> Option<Self> {
+        // SAFETY: The helper takes a reference.
+        let pid = unsafe { bindings::qnet_helper_find_process(nr, ptr::null_mut()) };
+        NonNull::new(pid).map(Self)
+    }
+
+    /// The process with this number in a pid namespace.
+    pub(crate) fn from_nr_in(nr: i32, pids: &PidNs) -> Option<Self> {
+        // SAFETY: `pids` holds the namespace; the helper takes a reference.
+        let pid = unsafe { bindings::qnet_helper_find_process(nr, pids.0.as_ptr()) };
+        NonNull::new(pid).map(Self)
+    }
+
+    /// Its number in the caller's pid namespace; 0 if it has none there. Process context.
+    pub(crate) fn nr(&self) -> i32 {
+        // SAFETY: `self` holds it.
+        unsafe { bindings::pid_vnr(self.0.as_ptr()) }
+    }
+
+    /// Its number in a pid namespace; 0 if it has none there.
+    pub(crate) fn nr_in(&self, pids: &PidNs) -> i32 {
+        // SAFETY: Both are held.
+        unsafe { bindings::pid_nr_ns(self.0.as_ptr(), pids.0.as_ptr()) }
+    }
+
+    /// Whether both are the same process.
+    #[inline]
+    pub(crate) fn same(&self, other: &Pid) -> bool {
+        self.0 == other.0
+    }
+
+    /// Whether the caller belongs to it. Process context.
+    #[inline]
+    pub(crate) fn is_caller(&self) -> bool {
+        // SAFETY: `self` holds it; the helper only compares.
+        unsafe { bindings::qnet_helper_is_current_tgid(self.0.as_ptr()) }
+    }
+
+    /// Whether it still has a thread.
+    pub(crate) fn alive(&self) -> bool {
+        // SAFETY: `self` holds it.
+        unsafe { bindings::qnet_helper_pid_alive(self.0.as_ptr()) }
+    }
+}
+
+impl Clone for Pid {
+    fn clone(&self) -> Self {
+        // SAFETY: `self` holds it.
+        unsafe { bindings::qnet_helper_get_pid(self.0.as_ptr()) };
+        // INVARIANT: The reference was just taken.
+        Self(self.0)
+    }
+}
+
+impl Drop for Pid {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant the reference is ours.
+        unsafe { bindings::put_pid(self.0.as_ptr()) }
+    }
+}
+
+/// A pid namespace.
+///
+/// # Invariants
+///
+/// It owns a reference.
+pub(crate) struct PidNs(NonNull<bindings::pid_namespace>);
+
+// SAFETY: A pid namespace may be used and dropped by any thread.
+unsafe impl Send for PidNs {}
+// SAFETY: All that is done with it is safe to do by any number of threads at a time.
+unsafe impl Sync for PidNs {}
+
+impl PidNs {
+    /// The caller's. Process context.
+    pub(crate) fn of_caller() -> Self {
+        // SAFETY: A running task has one; the helper takes a reference.
+        Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_pid_ns()) })
+    }
+}
+
+impl Clone for PidNs {
+    fn clone(&self) -> Self {
+        // SAFETY: `self` holds it.
+        unsafe { bindings::qnet_helper_get_pid_ns(self.0.as_ptr()) };
+        // INVARIANT: The reference was just taken.
+        Self(self.0)
+    }
+}
+
+impl Drop for PidNs {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant the reference is ours.
+        unsafe { bindings::qnet_helper_put_pid_ns(self.0.as_ptr()) }
+    }
+}
+
+/// The caller's thread: its number in its own pid namespace. Process context.
+pub(crate) fn caller_tid() -> i32 {
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_current_tid() }
+}
+
+/// The caller's priority as Neutrino counts: 1 to 20 for an ordinary thread (10 at nice 0), 20 and
+/// its real-time priority for a real-time one. Process context.
+pub(crate) fn caller_priority() -> i16 {
+    // CAST: It is 1 to 120.
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_current_priority() as i16 }
+}
+
+/// Whether the caller has a signal to handle. Process context.
+#[inline]
+pub(crate) fn signal_pending() -> bool {
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_signal_pending(false) }
+}
+
+/// Whether the caller has a signal that kills it. Process context.
+#[inline]
+pub(crate) fn fatal_signal_pending() -> bool {
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_signal_pending(true) }
+}
+
+#[kunit_tests(qnet_knet_pid)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caller_is_found_by_number() -> Result {
+        let me = Pid::of_caller();
+        let pids = PidNs::of_caller();
+        assert!(me.is_caller() && me.alive());
+        assert_eq!(me.nr(), me.nr_in(&pids));
+        let found = Pid::from_nr(me.nr()).ok_or(ESRCH)?;
+        assert!(found.same(&me) && found.same(&found.clone()));
+        let found = Pid::from_nr_in(me.nr(), &pids.clone()).ok_or(ESRCH)?;
+        assert!(found.is_caller());
+        assert!(Pid::from_nr(-1).is_none() && Pid::from_nr(0).is_none());
+        let init = Pid::from_nr(1).ok_or(ESRCH)?;
+        assert!(!init.is_caller());
+        assert!((1..=120).contains(&caller_priority()));
+        Ok(())
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A node: one network namespace's Qnet.
+//!
+//! A node owns its links (interfaces bound to it), its table of peers (other nodes that it has
+//! heard of), the sessions with them, and what its programs have of message passing ([`Ipc`]).
+//!
+//! # Lock order
+//!
+//! An outer lock may be held while an inner one is taken, never the other way round:
+//!
+//! RTNL > `Node::links` > `Node::table` > `Peer::inner`
+//!
+//! The locks of [`crate::ipc`] are leaves among each other but for those that their file names.
+//! No lock of this module is held while a frame is transmitted, a message is delivered or a thread
+//! is woken: what is to be done is collected under the lock and done after it.
+
+mod frame;
+mod input;
+mod link;
+mod peer;
+mod resolver;
+mod table;
+
+pub(crate) use self::{
+    frame::Draft,
+    link::{
+        Bindings,
+        LinkEvents, //
+    },
+    peer::{
+        Peer,
+        Tag, //
+    },
+};
+
+use self::{
+    resolver::Resolver,
+    table::Table, //
+};
+use crate::{
+    config::Options,
+    ipc::Ipc,
+    knet::{
+        lock::SpinLockBh,
+        log::pr_warn_ratelimited,
+        net::{
+            Net,
+            NetPtr,
+            PerNet, //
+        },
+        netdev,
+        new_spinlock_bh,
+        param,
+        pid::PidNs,
+        rand,
+        timer::{
+            impl_timer,
+            now_ns,
+            Timer,
+            TimerOwner, //
+        },
+        uts,
+        wait::WaitQueue, //
+    },
+    proto::{
+        names::{
+            self,
+            Fqnn, //
+        },
+        qos::limit::RateLimit,
+        time::Instant, //
+    },
+    stats::Stats,
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// How often a second frames for unknown connections are answered.
+const DOWN_ANSWERS: usize = 10;
+
+/// The present moment of the clock that all machines of the protocol run by.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(now_ns())
+}
+
+/// One network namespace's Qnet.
+#[pin_data]
+pub(crate) struct Node {
+    /// Drawn when the node starts, not zero: the upper half of its connection ids, by which frames
+    /// of an earlier life are told.
+    life: u16,
+    pub(crate) options: Options,
+    pub(crate) stats: Stats,
+    #[pin]
+    identity: SpinLockBh<Identity>,
+    #[pin]
+    links: SpinLockBh<Bindings>,
+    #[pin]
+    table: SpinLockBh<Table>,
+    /// Woken when a node becomes known, for those who ask for its name.
+    #[pin]
+    learned: WaitQueue,
+    #[pin]
+    resolver: SpinLockBh<Resolver>,
+    #[pin]
+    resolver_timer: Timer,
+    /// How often frames for unknown connections are answered.
+    #[pin]
+    down_answers: SpinLockBh<RateLimit<DOWN_ANSWERS>>,
+    #[pin]
+    pub(crate) ipc: Ipc,
+}
+
+/// Who the node is.
+struct Identity {
+    /// `None` until there is a name: the node has no host name and no interface to make one from.
+    fqnn: Option<Fqnn>,
+    /// The pid namespace that process numbers on the wire belong to: that of whoever configured
+    /// the node.
+    pids: PidNs,
+}
+
+impl_timer! { impl Timer for Node { self.resolver_timer } }
+
+impl TimerOwner for Node {
+    fn expired(self: &Arc<Self>) {
+        resolver::announce_if_due(self);
+    }
+}
+
+impl Node {
+    fn new(net: &Net) -> Result<Arc<Self>> {
+        let fqnn = if net.is_init() { initial_name() } else { None };
+        let node = Arc::pin_init(
+            try_pin_init!(Self {
+                life: draw_life(),
+                options: Options::from_parameters(),
+                stats: Stats::new(),
+                identity <- new_spinlock_bh!(Identity {
+                    fqnn,
+                    pids: PidNs::of_caller(),
+                }),
+                links <- new_spinlock_bh!(Bindings::new()),
+                table <- new_spinlock_bh!(Table::new()),
+                learned <- WaitQueue::new(),
+                resolver <- new_spinlock_bh!(Resolver::new()),
+                resolver_timer <- Timer::new(),
+                down_answers <- new_spinlock_bh!(RateLimit::new()),
+                ipc <- Ipc::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+        if net.is_init() {
+            node.links.lock().want_all(param::bind())?;
+        }
+        Ok(node)
+    }
+
+    /// The node's name; `None` while it has none.
+    pub(crate) fn fqnn(&self) -> Option<Fqnn> {
+        self.identity.lock().fqnn.clone()
+    }
+
+    /// Whether `name` in `domain` is this node.
+    pub(crate) fn is_me(&self, name: &[u8], domain: &[u8]) -> bool {
+        self.identity.lock().fqnn.as_ref().is_some_and(|fqnn| {
+            fqnn.name() == name && fqnn.domain() == domain
+        })
+    }
+
+    /// The pid namespace of process numbers on the wire.
+    pub(crate) fn wire_pids(&self) -> PidNs {
+        self.identity.lock().pids.clone()
+    }
+
+    /// Gives the node another name (`qnet set host=NAME`) and announces it. Process context.
+    ///
+    /// Errors: `EINVAL` for what is no name.
+    pub(crate) fn rename(self: &Arc<Self>, host: &[u8]) -> Result {
+        let fqnn = names::parse_host(host).map_err(|_| EINVAL)?;
+        self.identity.lock().fqnn = Some(fqnn);
+        resolver::restart(self);
+        Ok(())
+    }
+
+    /// An option has another value: the announcements go by it at once.
+    pub(crate) fn options_changed(self: &Arc<Self>) {
+        resolver::announce_if_due(self);
+    }
+
+    /// Remembers whose process numbers go over the wire: those of the caller's pid namespace.
+    pub(crate) fn adopt_pids(&self) {
+        let pids = PidNs::of_caller();
+        let old = core::mem::replace(&mut self.identity.lock().pids, pids);
+        // Given back without the lock, because the last reference frees the namespace.
+        drop(old);
+    }
+
+    /// A name from an interface's address, for a node that has none.
+    fn name_from(&self, mac: [u8; 6]) {
+        let mut identity = self.identity.lock();
+        if identity.fqnn.is_none() {
+            identity.fqnn = Fqnn::new(&names::name_from_mac(mac), &names::Domain::EMPTY).ok();
+        }
+    }
+
+    /// Ends everything: peers are told, links are let go, blocked programs are released. Process
+    /// context, may sleep. The node does nothing by itself afterwards.
+    fn shutdown(self: &Arc<Self>) {
+        self.resolver_timer.shutdown();
+        for peer in self.all_peers() {
+            peer.close();
+        }
+        {
+            // What an interface does at this moment is over when the lock is ours; later events no
+            // longer find the node.
+            let _rtnl = netdev::rtnl();
+            link::detach_all(self);
+        }
+        for peer in self.all_peers() {
+            peer.retire();
+        }
+        let table = core::mem::replace(&mut *self.table.lock(), Table::new());
+        drop(table);
+    }
+}
+
+/// A node's place in the kernel: one is made and ended with each network namespace.
+pub(crate) struct Nodes;
+
+impl PerNet for Nodes {
+    type Data = Node;
+
+    fn init(net: &Net, _pointer: NetPtr) -> Result<Arc<Node>> {
+        Node::new(net)
+    }
+
+    /// The namespace's devices leave after this and before `exit`: it is the last moment at which
+    /// peers can be told, and the moment by which the devices must have been let go.
+    fn pre_exit(_net: &Net, node: &Arc<Node>) {
+        node.shutdown();
+    }
+
+    fn exit(_node: Arc<Node>) {}
+}
+
+/// Half a connection id, by which the frames of an earlier life are told. Never 0.
+fn draw_life() -> u16 {
+    loop {
+        let life = (rand::u32() & 0xffff) as u16;
+        if life != 0 {
+            return life;
+        }
+    }
+}
+
+/// The name that the initial namespace's node begins with: `host=`, else the host name. "localhost"
+/// and what is no name of a node leave it to the first interface's address.
+fn initial_name() -> Option<Fqnn> {
+    let host = param::host();
+    if !host.is_empty() {
+        return match names::parse_host(host) {
+            Ok(fqnn) => Some(fqnn),
+            Err(_) => {
+                pr_warn!("host= is no name of a node; the name comes from the first interface\n");
+                None
+            }
+        };
+    }
+    let mut buffer = [0; 65];
+    let length = uts::hostname(&mut buffer);
+    let host = buffer.get(..length)?;
+    match names::parse_host(host) {
+        Ok(fqnn) if fqnn.name() != b"localhost" && fqnn.name() != b"(none)" => {
+            Some(fqnn)
+        }
+        Ok(_) => None,
+        Err(_) => {
+            pr_warn_ratelimited!(
+                "the host name is no name of a node; the name comes from the first interface\n"
+            );
+            None
+        }
+    }
+}

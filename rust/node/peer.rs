@@ -1,0 +1,977 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A peer: another node, how to reach it, and the session with it.
+//!
+//! The machines of `proto` decide; this file keeps what they speak of. A message to be sent lies in
+//! the slot of its sequence number until it is acknowledged. A message received lies in the slot of
+//! its number until all before it have been delivered. All of it is under the peer's lock;
+//! transmitting, delivering and waking happen after the lock is dropped.
+
+use super::{
+    frame::{
+        self,
+        Draft, //
+    },
+    link::Link,
+    now,
+    Node, //
+};
+use crate::{
+    ipc,
+    knet::{
+        lock::SpinLockBh,
+        new_spinlock_bh,
+        skb::{
+            RxSkb,
+            TxSkb, //
+        },
+        timer::{
+            impl_timer,
+            Timer,
+            TimerOwner, //
+        },
+        wait::{
+            Wait,
+            WaitQueue, //
+        },
+    },
+    proto::{
+        l4::window::{
+            self,
+            SLOTS as WINDOW, //
+        },
+        names::Fqnn,
+        qos::session::{
+            ControlDrop,
+            ControlVerdict,
+            DownReason,
+            Event,
+            LocalIds,
+            RxDrop,
+            RxVerdict,
+            Session,
+            State,
+            Transmit, //
+        },
+        time::Instant,
+        wire::{
+            l4::{
+                Header,
+                Layer,
+                PacketType, //
+            },
+            tcs::Init, //
+        },
+    },
+    stats::{
+        Counter,
+        Gauge, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    },
+};
+
+/// Messages that may wait for a place in the window before a program that sends is made to wait.
+const PENDING_SOFT: usize = 64;
+/// Messages that may wait in all: what is sent from softirq (answers to a CONNECT, refusals) is
+/// taken beyond [`PENDING_SOFT`], because nobody there can wait.
+const PENDING_HARD: usize = 1024;
+/// Frames that are collected under the lock at a time.
+const BATCH: usize = 16;
+
+/// How to reach a peer.
+#[derive(Clone)]
+pub(super) struct Path {
+    pub(super) link: Arc<Link>,
+    pub(super) mac: [u8; 6],
+}
+
+/// What a message is, so that its answer can acknowledge it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tag {
+    /// Nothing that is answered.
+    None,
+    /// The send with this client handle.
+    Send(u32),
+    /// The CONNECT of the connection with this client id.
+    Connect(u32),
+}
+
+/// A message on its way out.
+struct Outgoing {
+    draft: Draft,
+    tag: Tag,
+}
+
+/// A message in the window: sent, not yet acknowledged.
+struct Unacknowledged {
+    seq: u32,
+    outgoing: Outgoing,
+}
+
+/// A message that came, not yet delivered.
+struct Undelivered {
+    seq: u32,
+    skb: RxSkb,
+}
+
+/// A session with what it has under way.
+struct Transport {
+    session: Session,
+    tx: [Option<Unacknowledged>; WINDOW],
+    rx: [Option<Undelivered>; WINDOW],
+    pending: KVec<Outgoing>,
+    /// The next sequence number to deliver, and the one after the last that may be delivered.
+    deliver: u32,
+    deliver_end: u32,
+    /// One CPU delivers at a time, so that the order holds.
+    delivering: bool,
+}
+
+impl Transport {
+    fn new() -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                session: Session::new(),
+                tx: [const { None }; WINDOW],
+                rx: [const { None }; WINDOW],
+                pending: KVec::new(),
+                deliver: 1,
+                deliver_end: 1,
+                delivering: false,
+            },
+            GFP_ATOMIC,
+        )?)
+    }
+
+    fn slot(seq: u32) -> usize {
+        window::slot(seq)
+    }
+
+    /// Forgets every message, when the session they belong to has ended.
+    fn clear(&mut self) -> u64 {
+        let mut lost = self.pending.len() as u64;
+        self.pending.clear();
+        for slot in &mut self.tx {
+            lost += u64::from(slot.take().is_some());
+        }
+        for slot in &mut self.rx {
+            *slot = None;
+        }
+        self.deliver = 1;
+        self.deliver_end = 1;
+        // A CPU that is delivering sees that the connection is another, and leaves.
+        self.delivering = false;
+        lost
+    }
+
+    /// Moves messages from the queue into the window while there is room.
+    fn fill_window(&mut self) {
+        while !self.pending.is_empty() && self.session.can_push() {
+            let Some(seq) = self.session.push() else {
+                return;
+            };
+            let Ok(outgoing) = self.pending.remove(0) else {
+                return;
+            };
+            if let Some(slot) = self.tx.get_mut(Self::slot(seq)) {
+                *slot = Some(Unacknowledged { seq, outgoing });
+            }
+        }
+    }
+
+    /// The sequence number of the message with this tag, while it is unacknowledged.
+    fn seq_of(&self, tag: Tag) -> Option<u32> {
+        self.tx
+            .iter()
+            .flatten()
+            .find(|sent| sent.outgoing.tag == tag)
+            .map(|sent| sent.seq)
+    }
+
+    /// Takes the next message whose turn it is.
+    fn take_ready(&mut self) -> Option<Undelivered> {
+        if self.deliver == self.deliver_end {
+            return None;
+        }
+        let held = self.rx.get_mut(Self::slot(self.deliver))?.take();
+        self.deliver = self.deliver.wrapping_add(1);
+        held
+    }
+}
+
+/// What a peer is, under its lock.
+struct Inner {
+    path: Option<Path>,
+    /// When a packet of its own last told where it is.
+    heard: Instant,
+    /// The local id of the session's connection; 0: there is none that is of use.
+    connection: u32,
+    /// The local id of a connection that has ended and whose end the peer has not confirmed; 0:
+    /// there is none.
+    closing: u32,
+    /// Whether this node opened the session.
+    opener: bool,
+    transport: Option<KBox<Transport>>,
+    /// When the timer goes off; `None`: it does not.
+    armed: Option<Instant>,
+    /// The node has ended: nothing begins any more.
+    retired: bool,
+}
+
+/// The session that an INIT replaced.
+struct Adopted {
+    /// The local id of its connection; 0: there was none.
+    old: u32,
+    /// Whether this node had opened it.
+    opener: bool,
+    /// How many messages were lost with it.
+    lost: u64,
+    /// Why it ended.
+    reason: DownReason,
+}
+
+impl Inner {
+    /// If the session answered an INIT under the id `fresh`, what it replaced.
+    fn adopt(&mut self, fresh: u32) -> Option<Adopted> {
+        let transport = self.transport.as_mut()?;
+        if transport.session.local().conn_id != fresh || self.connection == fresh {
+            return None;
+        }
+        let mut reason = DownReason::PeerRestarted;
+        while let Some(event) = transport.session.poll_event() {
+            // What has ended is the session before; the fresh one has nothing to tell yet.
+            if let Event::Down(told) = event {
+                reason = told;
+            }
+        }
+        let lost = transport.clear();
+        Some(Adopted {
+            reason,
+            old: core::mem::replace(&mut self.connection, fresh),
+            opener: core::mem::replace(&mut self.opener, false),
+            lost,
+        })
+    }
+}
+
+/// Another node.
+#[pin_data]
+pub(crate) struct Peer {
+    pub(crate) node: Arc<Node>,
+    /// This node's number for it.
+    pub(crate) nd: u16,
+    pub(crate) fqnn: Fqnn,
+    #[pin]
+    inner: SpinLockBh<Inner>,
+    /// Woken when there is room for messages, or the session has ended.
+    #[pin]
+    room: WaitQueue,
+    #[pin]
+    timer: Timer,
+}
+
+impl_timer! { impl Timer for Peer { self.timer } }
+
+impl TimerOwner for Peer {
+    fn expired(self: &Arc<Self>) {
+        {
+            let mut inner = self.inner.lock();
+            inner.armed = None;
+            if let Some(transport) = inner.transport.as_mut() {
+                transport.session.on_timer(now());
+            }
+        }
+        self.pump();
+    }
+}
+
+/// What was collected under the lock and is done after it.
+struct Harvest {
+    frames: [Option<Leaving>; BATCH],
+    count: usize,
+    path: Option<Path>,
+    event: Option<Ended>,
+    /// A connection id whose end the peer has confirmed, or no longer needs to; 0: none.
+    closed: u32,
+    came_up: bool,
+    made_room: bool,
+    garbage: Option<KBox<Transport>>,
+}
+
+/// A frame that leaves.
+enum Leaving {
+    Message(TxSkb),
+    Control(Header),
+    Init(Header),
+}
+
+/// A session that has ended.
+struct Ended {
+    connection: u32,
+    reason: DownReason,
+}
+
+impl Harvest {
+    fn new() -> Self {
+        Self {
+            frames: [const { None }; BATCH],
+            count: 0,
+            path: None,
+            event: None,
+            closed: 0,
+            came_up: false,
+            made_room: false,
+            garbage: None,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= BATCH
+    }
+
+    fn add(&mut self, leaving: Leaving) {
+        if let Some(place) = self.frames.get_mut(self.count) {
+            *place = Some(leaving);
+            self.count += 1;
+        }
+    }
+}
+
+impl Peer {
+    pub(super) fn new(node: &Arc<Node>, nd: u16, fqnn: &Fqnn) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            try_pin_init!(Self {
+                node: node.clone(),
+                nd,
+                fqnn: fqnn.clone(),
+                inner <- new_spinlock_bh!(Inner {
+                    path: None,
+                    heard: now(),
+                    connection: 0,
+                    closing: 0,
+                    opener: false,
+                    transport: None,
+                    armed: None,
+                    retired: false,
+                }),
+                room <- WaitQueue::new(),
+                timer <- Timer::new(),
+            }),
+            GFP_ATOMIC,
+        )
+    }
+
+    /// Whether it is known where the peer is.
+    pub(crate) fn is_located(&self) -> bool {
+        self.inner.lock().path.is_some()
+    }
+
+    /// Whether the peer is reached by `link`.
+    pub(super) fn is_behind(&self, link: &Link) -> bool {
+        let inner = self.inner.lock();
+        inner.path.as_ref().is_some_and(|path| path.link.is(link))
+    }
+
+    /// A packet told where the peer is. A session that is up keeps to the address that it was made
+    /// with; if that has gone stale, the session fails and the name is asked for again.
+    pub(super) fn locate(&self, link: &Arc<Link>, mac: [u8; 6]) {
+        let path = Path {
+            link: link.clone(),
+            mac,
+        };
+        let mut inner = self.inner.lock();
+        inner.heard = now();
+        let same = |old: &Path| old.mac == mac && old.link.is(link);
+        let old = match &inner.path {
+            Some(old) if same(old) || inner.connection != 0 => Some(path),
+            Some(_) => {
+                self.node.stats.count(Counter::NdChanged);
+                inner.path.replace(path)
+            }
+            None => inner.path.replace(path),
+        };
+        drop(inner);
+        // A path may hold the last reference on a link.
+        drop(old);
+    }
+
+    /// The link is gone: so is the way to the peer.
+    pub(super) fn forget_link(&self, link: &Link) {
+        let mut inner = self.inner.lock();
+        let old = match &inner.path {
+            Some(path) if path.link.is(link) => inner.path.take(),
+            _ => None,
+        };
+        drop(inner);
+        drop(old);
+    }
+
+    /// Where the peer is, when it was last heard of, and how its session stands; for a listing.
+    pub(crate) fn describe(&self) -> (Option<(Arc<Link>, [u8; 6])>, Instant, State) {
+        let inner = self.inner.lock();
+        let path = inner.path.as_ref();
+        (
+            path.map(|path| (path.link.clone(), path.mac)),
+            inner.heard,
+            inner
+                .transport
+                .as_ref()
+                .map_or(State::Closed, |transport| transport.session.state()),
+        )
+    }
+
+    /// The longest L4 payload that reaches the peer in one frame, in bytes.
+    pub(crate) fn payload_limit(&self) -> usize {
+        let inner = self.inner.lock();
+        inner
+            .path
+            .as_ref()
+            .map_or(1500 - frame::OVERHEAD, |path| path.link.payload_limit())
+    }
+
+    /// The local id of the session's connection; 0 without one.
+    pub(crate) fn connection(&self) -> u32 {
+        self.inner.lock().connection
+    }
+
+    /// Sees to it that there is a session, or that one is being opened. Process context.
+    ///
+    /// Errors: `ENOMEM`, `ENOSPC`, `EHOSTDOWN` when the node has ended.
+    pub(crate) fn open(self: &Arc<Self>) -> Result<u32> {
+        let current = self.connection();
+        if current != 0 {
+            return Ok(current);
+        }
+        let spare = Transport::new()?;
+        let connection = self.node.reserve_connection(self)?;
+        let config = self.node.options.session();
+
+        let mut inner = self.inner.lock();
+        if inner.connection != 0 || inner.retired {
+            let current = inner.connection;
+            drop(inner);
+            self.node.release_connection(connection);
+            return if current != 0 { Ok(current) } else { Err(EHOSTDOWN) };
+        }
+        let mut unused = None;
+        let transport = match inner.transport.as_mut() {
+            Some(transport) => {
+                unused = Some(spare);
+                transport
+            }
+            None => inner.transport.insert(spare),
+        };
+        let ids = LocalIds {
+            conn_id: connection,
+            nd: self.nd,
+        };
+        transport.session.open(ids, now(), &config);
+        inner.connection = connection;
+        inner.opener = true;
+        drop(inner);
+        drop(unused);
+        self.node.stats.count(Counter::TxConnCreated);
+        self.node.stats.enter(Gauge::Sessions);
+        Ok(connection)
+    }
+
+    /// Waits until a program may queue another message. Process context, interruptible.
+    ///
+    /// Errors: `EINTR`; `EHOSTDOWN` when the session `connection` has ended; `ETIMEDOUT` after
+    /// `deadline`.
+    pub(crate) fn wait_for_room(&self, connection: u32, deadline: Option<u64>) -> Result {
+        let mut inner = self.inner.lock();
+        loop {
+            if inner.connection != connection {
+                return Err(EHOSTDOWN);
+            }
+            let waiting = inner.transport.as_ref().map_or(0, |transport| transport.pending.len());
+            if waiting < PENDING_SOFT {
+                return Ok(());
+            }
+            match self.room.wait(&mut inner, deadline) {
+                Wait::Woken => {}
+                Wait::TimedOut => return Err(ETIMEDOUT),
+                Wait::Signal => return Err(EINTR),
+            }
+        }
+    }
+
+    /// Sends a message over the session `connection`. Legal in softirq; no lock may be held.
+    /// `answers` is the sequence number of the peer's message that this one answers, whose
+    /// acknowledgement it is too.
+    ///
+    /// Errors: `EHOSTDOWN` when that session has ended, `ENOBUFS` when too much waits already,
+    /// `ENOMEM`.
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        connection: u32,
+        draft: Draft,
+        tag: Tag,
+        answers: Option<u32>,
+    ) -> Result {
+        {
+            let mut inner = self.inner.lock();
+            if inner.connection != connection {
+                return Err(EHOSTDOWN);
+            }
+            let transport = inner.transport.as_mut().ok_or(EHOSTDOWN)?;
+            if transport.pending.len() >= PENDING_HARD {
+                self.node.stats.count(Counter::DropLimit);
+                return Err(ENOBUFS);
+            }
+            transport.pending.push(Outgoing { draft, tag }, GFP_ATOMIC)?;
+            if let Some(seq) = answers {
+                transport.session.answering(seq);
+            }
+            transport.fill_window();
+        }
+        self.pump();
+        Ok(())
+    }
+
+    /// The peer answered the message with this tag, which acknowledges it.
+    pub(crate) fn answered(&self, tag: Tag) {
+        let mut inner = self.inner.lock();
+        let Some(transport) = inner.transport.as_mut() else {
+            return;
+        };
+        if let Some(seq) = transport.seq_of(tag) {
+            transport.session.on_answered(seq, now());
+        }
+    }
+
+    /// Ends the session and tells the peer. No lock may be held.
+    pub(crate) fn close(self: &Arc<Self>) {
+        {
+            let mut inner = self.inner.lock();
+            if let Some(transport) = inner.transport.as_mut() {
+                transport.session.close(now());
+            }
+        }
+        self.pump();
+    }
+
+    /// The node ends: nothing begins any more. Process context; sleeps until the timer is done.
+    pub(super) fn retire(self: &Arc<Self>) {
+        let opener;
+        let (connection, closing, path, garbage) = {
+            let mut inner = self.inner.lock();
+            inner.retired = true;
+            opener = inner.opener;
+            let connection = core::mem::replace(&mut inner.connection, 0);
+            let closing = core::mem::replace(&mut inner.closing, 0);
+            (connection, closing, inner.path.take(), inner.transport.take())
+        };
+        self.timer.shutdown();
+        drop(path);
+        drop(garbage);
+        if closing != 0 {
+            self.node.release_connection(closing);
+        }
+        if connection != 0 {
+            self.count_end(opener);
+            self.node.release_connection(connection);
+            self.session_ended(Ended {
+                connection,
+                reason: DownReason::Local,
+            });
+        }
+    }
+
+    /// Takes an INIT in, which came over `link` from `mac`. Softirq.
+    pub(super) fn on_init(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        mac: [u8; 6],
+        header: &Header,
+        we_are_smaller: bool,
+    ) -> Result {
+        let fresh = self.node.reserve_connection(self)?;
+        let spare = Transport::new()?;
+        let config = self.node.options.session();
+        let ids = LocalIds {
+            conn_id: fresh,
+            nd: self.nd,
+        };
+        let mut unused = None;
+        let mut old_path = None;
+        let (verdict, adopted) = {
+            let mut guard = self.inner.lock();
+            let inner = &mut *guard;
+            if inner.retired {
+                drop(guard);
+                self.node.release_connection(fresh);
+                return Err(EHOSTDOWN);
+            }
+            let transport = match inner.transport.as_mut() {
+                Some(transport) => {
+                    unused = Some(spare);
+                    transport
+                }
+                None => inner.transport.insert(spare),
+            };
+            let verdict = transport
+                .session
+                .on_init(ids, header, we_are_smaller, now(), &config);
+            let adopted = inner.adopt(fresh);
+            if adopted.is_some() {
+                old_path = inner.path.replace(Path {
+                    link: link.clone(),
+                    mac,
+                });
+                inner.heard = now();
+            }
+            (verdict, adopted)
+        };
+        drop(unused);
+        drop(old_path);
+        if let ControlVerdict::Drop(_) = verdict {
+            self.node.stats.count(Counter::DropState);
+        }
+        match adopted {
+            None => self.node.release_connection(fresh),
+            Some(adopted) => self.adopted(adopted),
+        }
+        self.pump();
+        Ok(())
+    }
+
+    /// The session has taken the id of an INIT's answer; one before it has ended.
+    fn adopted(self: &Arc<Self>, adopted: Adopted) {
+        self.node.stats.add(Counter::TxFailed, adopted.lost);
+        self.node.stats.count(Counter::RxConnCreated);
+        self.node.stats.enter(Gauge::Sessions);
+        if adopted.old != 0 {
+            self.count_end(adopted.opener);
+            self.node.release_connection(adopted.old);
+            self.session_ended(Ended {
+                connection: adopted.old,
+                reason: adopted.reason,
+            });
+        }
+    }
+
+    /// Whether a frame comes from where the peer is, and is of the session's connection. The answer
+    /// to an INIT is what tells the other end's id, so the ids of session control are judged by the
+    /// session itself.
+    pub(super) fn is_from(&self, link: &Link, mac: [u8; 6], header: &Header) -> bool {
+        let inner = self.inner.lock();
+        let from_there = inner
+            .path
+            .as_ref()
+            .is_some_and(|path| path.mac == mac && path.link.is(link));
+        let is_control = !matches!(
+            header.ptype,
+            PacketType::User | PacketType::UserData | PacketType::Ack
+        );
+        let matches = |transport: &KBox<Transport>| transport.session.matches(header);
+        from_there && (is_control || inner.transport.as_ref().is_some_and(matches))
+    }
+
+    /// Takes a REM_UP, UP, DOWN or REM_DOWN in. Softirq.
+    pub(super) fn on_control(self: &Arc<Self>, header: &Header) {
+        let verdict = {
+            let mut inner = self.inner.lock();
+            inner
+                .transport
+                .as_mut()
+                .map(|transport| transport.session.on_control(header, now()))
+        };
+        match verdict {
+            Some(ControlVerdict::Taken) => {}
+            Some(ControlVerdict::Drop(ControlDrop::Ids)) => {
+                self.node.stats.count(Counter::DropWrongPeer);
+            }
+            Some(ControlVerdict::Drop(_)) | None => self.node.stats.count(Counter::DropState),
+        }
+        self.pump();
+    }
+
+    /// Takes an acknowledgement in. Softirq.
+    pub(super) fn on_ack(self: &Arc<Self>, header: &Header) {
+        let taken = {
+            let mut inner = self.inner.lock();
+            inner
+                .transport
+                .as_mut()
+                .is_some_and(|transport| transport.session.on_ack(header, now()).is_ok())
+        };
+        if !taken {
+            self.node.stats.count(Counter::DropAck);
+        }
+        self.pump();
+    }
+
+    /// Takes a message in: holds it, and delivers what has its turn. Softirq.
+    pub(super) fn on_data(self: &Arc<Self>, header: &Header, skb: RxSkb) {
+        if let Some(connection) = self.hold(header, skb) {
+            self.deliver(connection);
+        }
+        self.pump();
+    }
+
+    /// Puts a message into its slot. The session's connection if this CPU is to deliver.
+    fn hold(&self, header: &Header, skb: RxSkb) -> Option<u32> {
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
+        let transport = inner.transport.as_mut()?;
+        let slot = Transport::slot(header.seq);
+        if let Some(Some(held)) = transport.rx.get(slot) {
+            if held.seq != header.seq {
+                // The message before it in this slot waits for delivery; the sender will repeat.
+                self.node.stats.count(Counter::DropWindow);
+                return None;
+            }
+        }
+        match transport.session.on_data(header, now()) {
+            RxVerdict::Deliver => {
+                transport.deliver_end = header.seq.wrapping_add(1);
+            }
+            RxVerdict::Hold => self.node.stats.count(Counter::RxSeqOrder),
+            RxVerdict::Drop(reason) => {
+                self.node.stats.count(drop_counter(reason));
+                return None;
+            }
+        }
+        if let Some(place) = transport.rx.get_mut(slot) {
+            *place = Some(Undelivered {
+                seq: header.seq,
+                skb,
+            });
+        }
+        while let Some(seq) = transport.session.next_ready() {
+            transport.deliver_end = seq.wrapping_add(1);
+        }
+        if transport.delivering || transport.deliver == transport.deliver_end {
+            return None;
+        }
+        transport.delivering = true;
+        Some(inner.connection)
+    }
+
+    /// Delivers what has its turn, one message after the other, each without the lock.
+    fn deliver(self: &Arc<Self>, connection: u32) {
+        loop {
+            let next = {
+                let mut inner = self.inner.lock();
+                if inner.connection != connection {
+                    // The session ended meanwhile, and its messages with it.
+                    return;
+                }
+                let Some(transport) = inner.transport.as_mut() else {
+                    return;
+                };
+                let next = transport.take_ready();
+                transport.delivering = next.is_some();
+                next
+            };
+            match next {
+                Some(held) => ipc::input::message(self, connection, held.seq, held.skb),
+                None => return,
+            }
+        }
+    }
+
+    /// Transmits what is to be transmitted, arms the timer, and tells of the session's end. No lock
+    /// may be held.
+    pub(super) fn pump(self: &Arc<Self>) {
+        loop {
+            let mut harvest = Harvest::new();
+            self.harvest(&mut harvest);
+            let full = harvest.is_full();
+            self.act(harvest);
+            if !full {
+                return;
+            }
+        }
+    }
+
+    /// Collects what there is to do.
+    fn harvest(self: &Arc<Self>, harvest: &mut Harvest) {
+        let do_crc = self.node.options.do_crc.load(Relaxed) != 0;
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
+        let Some(transport) = inner.transport.as_deref_mut() else {
+            return;
+        };
+        while let Some(event) = transport.session.poll_event() {
+            match event {
+                Event::Up => harvest.came_up = true,
+                Event::Down(reason) => {
+                    let lost = transport.clear();
+                    self.node.stats.add(Counter::TxFailed, lost);
+                    harvest.event = Some(Ended {
+                        connection: core::mem::replace(&mut inner.connection, 0),
+                        reason,
+                    });
+                }
+            }
+        }
+        while let Some(seq) = transport.session.poll_freed() {
+            harvest.made_room = true;
+            if let Some(place) = transport.tx.get_mut(Transport::slot(seq)) {
+                *place = None;
+            }
+        }
+        let now = now();
+        transport.fill_window();
+        while !harvest.is_full() {
+            let Some(transmit) = transport.session.poll_transmit(now) else {
+                break;
+            };
+            if let Some(leaving) = self.prepare(transport, &transmit, do_crc) {
+                harvest.add(leaving);
+            }
+        }
+        harvest.path = inner.path.clone();
+        if let Some(at) = transport.session.poll_timeout() {
+            if inner.armed.is_none_or(|armed| armed > at) {
+                inner.armed = Some(at);
+                Timer::arm(self, at.as_nanos());
+            }
+        }
+        if let Some(ended) = &harvest.event {
+            self.count_end(inner.opener);
+            inner.closing = ended.connection;
+        }
+        let state = transport.session.state();
+        if state != State::Closing || transport.session.local().conn_id != inner.closing {
+            harvest.closed = core::mem::replace(&mut inner.closing, 0);
+        }
+        if state == State::Closed && inner.connection == 0 && !harvest.is_full() {
+            harvest.garbage = inner.transport.take();
+        }
+    }
+
+    /// Makes what `transmit` asks for ready to leave.
+    fn prepare(
+        &self,
+        transport: &mut Transport,
+        transmit: &Transmit,
+        do_crc: bool,
+    ) -> Option<Leaving> {
+        match transmit {
+            Transmit::Message { seq, first_time } => {
+                let sent = transport.tx.get_mut(Transport::slot(*seq))?.as_mut()?;
+                let draft = &mut sent.outgoing.draft;
+                if *first_time {
+                    let length = u32::try_from(draft.payload_len()).ok()?;
+                    let header = transport.session.header(transmit, Layer::Kif, length);
+                    draft.seal(header, do_crc);
+                } else {
+                    self.node.stats.count(Counter::Retransmitted);
+                }
+                match draft.frame() {
+                    Ok(frame) => Some(Leaving::Message(frame)),
+                    Err(_) => {
+                        self.node.stats.count(Counter::DropNoMemory);
+                        None
+                    }
+                }
+            }
+            Transmit::Init => {
+                let header = transport.session.header(transmit, Layer::Kif, 0);
+                Some(Leaving::Init(header))
+            }
+            _ => {
+                let header = transport.session.header(transmit, Layer::Kif, 0);
+                Some(Leaving::Control(header))
+            }
+        }
+    }
+
+    /// Does what was collected.
+    fn act(self: &Arc<Self>, harvest: Harvest) {
+        if let Some(path) = &harvest.path {
+            for leaving in harvest.frames.into_iter().flatten() {
+                match self.build(leaving) {
+                    Ok(frame) => frame::transmit(&path.link, frame, path.mac),
+                    Err(_) => self.node.stats.count(Counter::DropNoMemory),
+                }
+            }
+        }
+        drop(harvest.garbage);
+        if harvest.closed != 0 {
+            self.node.release_connection(harvest.closed);
+        }
+        if harvest.came_up {
+            self.node.stats.count(Counter::NdUp);
+        }
+        if harvest.came_up || harvest.made_room {
+            self.room.wake_all();
+        }
+        if let Some(ended) = harvest.event {
+            self.session_ended(ended);
+        }
+    }
+
+    fn build(&self, leaving: Leaving) -> Result<TxSkb> {
+        match leaving {
+            Leaving::Message(frame) => Ok(frame),
+            Leaving::Control(header) => frame::control(&self.node, header, 0, |_| true),
+            Leaving::Init(mut header) => {
+                let me = self.node.fqnn().ok_or(EHOSTUNREACH)?;
+                let init = Init {
+                    src_name: me.name(),
+                    src_domain: me.domain(),
+                    dst_name: self.fqnn.name(),
+                    dst_domain: self.fqnn.domain(),
+                };
+                let length = init.emitted_len();
+                header.length = u32::try_from(length).map_err(|_| EINVAL)?;
+                frame::control(&self.node, header, length, |out| init.emit(out).is_some())
+            }
+        }
+    }
+
+    fn count_end(&self, opener: bool) {
+        self.node.stats.leave(Gauge::Sessions);
+        self.node.stats.count(if opener {
+            Counter::TxConnDeleted
+        } else {
+            Counter::RxConnDeleted
+        });
+    }
+
+    /// A session has ended: who depends on it is told.
+    fn session_ended(self: &Arc<Self>, ended: Ended) {
+        match ended.reason {
+            DownReason::Local => {}
+            DownReason::Unreachable | DownReason::LinkFailed => {
+                self.node.stats.count(Counter::NdDown);
+                // The address may have gone stale: the next who wants the peer asks for it again.
+                let path = {
+                    let mut inner = self.inner.lock();
+                    if inner.connection == 0 {
+                        inner.path.take()
+                    } else {
+                        None
+                    }
+                };
+                drop(path);
+            }
+            DownReason::PeerDown | DownReason::PeerRestarted => {
+                self.node.stats.count(Counter::NdDown);
+            }
+        }
+        self.room.wake_all();
+        ipc::session_ended(self, ended.connection, ended.reason);
+    }
+}
+
+/// Under which name a message that was not taken is counted.
+fn drop_counter(reason: RxDrop) -> Counter {
+    match reason {
+        RxDrop::Duplicate => Counter::DropDuplicate,
+        RxDrop::Window => Counter::DropWindow,
+        RxDrop::Fragment => Counter::DropFragment,
+        RxDrop::State => Counter::DropState,
+    }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The tables of a node: peers by node descriptor, by name and by connection id.
+
+use super::{
+    peer::Peer,
+    Node, //
+};
+use crate::{
+    proto::names::Fqnn,
+    stats::{
+        Counter,
+        Gauge, //
+    },
+};
+use kernel::{
+    prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNode, //
+    },
+    sync::Arc,
+};
+
+/// The most peers that a namespace knows. A peer without a session costs less than a kilobyte.
+pub(crate) const MAX_PEERS: usize = 4096;
+/// The most sessions that a namespace has.
+const MAX_CONNECTIONS: usize = 16384;
+
+/// Who is known, under one lock.
+pub(super) struct Table {
+    by_name: RBTree<Fqnn, Arc<Peer>>,
+    /// The peer with node descriptor `n` is at `n - 1`; descriptors are not used again until all
+    /// have been, because a program may still hold an old one.
+    by_nd: KVec<Option<Arc<Peer>>>,
+    next_nd: usize,
+    /// The peer of the connection with counter `n` is at `n - 1`.
+    by_connection: KVec<Option<Arc<Peer>>>,
+    next_connection: usize,
+    /// Names that programs wait for.
+    asked: KVec<Fqnn>,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self {
+            by_name: RBTree::new(),
+            by_nd: KVec::new(),
+            next_nd: 0,
+            by_connection: KVec::new(),
+            next_connection: 0,
+            asked: KVec::new(),
+        }
+    }
+
+    /// The peer of that name.
+    pub(super) fn by_name(&self, fqnn: &Fqnn) -> Option<&Arc<Peer>> {
+        self.by_name.get(fqnn)
+    }
+
+    /// A name that a program waits for counts as asked for, so that the answer is taken even when
+    /// announcements are not.
+    pub(super) fn ask(&mut self, fqnn: &Fqnn) -> Result {
+        self.asked.push(fqnn.clone(), GFP_ATOMIC)?;
+        Ok(())
+    }
+
+    /// One program less waits for the name.
+    pub(super) fn asked_enough(&mut self, fqnn: &Fqnn) {
+        if let Some(index) = self.asked.iter().position(|asked| asked == fqnn) {
+            // The index is in range, so this cannot fail.
+            let _ = self.asked.remove(index);
+        }
+    }
+
+    /// Whether a program waits for the name.
+    pub(super) fn is_asked(&self, fqnn: &Fqnn) -> bool {
+        self.asked.iter().any(|asked| asked == fqnn)
+    }
+
+    /// A free place of `places`, searched from `next` on, so that a number comes round late.
+    fn free_place(places: &mut KVec<Option<Arc<Peer>>>, next: usize, limit: usize) -> Result<usize> {
+        if places.len() < limit {
+            places.push(None, GFP_ATOMIC)?;
+            return Ok(places.len() - 1);
+        }
+        (0..limit)
+            .map(|step| (next + step) % limit)
+            .find(|&index| matches!(places.get(index), Some(None)))
+            .ok_or(ENOSPC)
+    }
+
+    fn put(places: &mut KVec<Option<Arc<Peer>>>, index: usize, peer: Option<Arc<Peer>>) -> Option<Arc<Peer>> {
+        places
+            .get_mut(index)
+            .and_then(|place| core::mem::replace(place, peer))
+    }
+}
+
+impl Node {
+    /// The peer with node descriptor `nd`.
+    pub(crate) fn peer_by_nd(&self, nd: u16) -> Option<Arc<Peer>> {
+        let table = self.table.lock();
+        let place = table.by_nd.get(usize::from(nd).checked_sub(1)?)?;
+        place.clone()
+    }
+
+    /// The peer of the connection `id`, which names this life of the node.
+    pub(super) fn peer_by_connection(&self, id: u32) -> Option<Arc<Peer>> {
+        if id >> 16 != u32::from(self.life) {
+            return None;
+        }
+        let index = (id as usize & 0xffff).checked_sub(1)?;
+        let table = self.table.lock();
+        table.by_connection.get(index)?.clone()
+    }
+
+    /// The peer of that name, if it is known.
+    pub(crate) fn peer_by_name(&self, fqnn: &Fqnn) -> Option<Arc<Peer>> {
+        self.table.lock().by_name(fqnn).cloned()
+    }
+
+    /// The peer of that name, made if it is not known. Legal in softirq.
+    ///
+    /// Errors: `ENOMEM`; `ENOSPC` when the table is full, which is counted.
+    pub(super) fn peer_or_new(self: &Arc<Self>, fqnn: &Fqnn) -> Result<Arc<Peer>> {
+        if let Some(peer) = self.peer_by_name(fqnn) {
+            return Ok(peer);
+        }
+        let index = {
+            let mut guard = self.table.lock();
+            let table = &mut *guard;
+            let next = table.next_nd;
+            let index = Table::free_place(&mut table.by_nd, next, MAX_PEERS).inspect_err(|_| {
+                self.stats.count(Counter::LrTableFull);
+            })?;
+            table.next_nd = (index + 1) % MAX_PEERS;
+            index
+        };
+        let nd = u16::try_from(index + 1).map_err(|_| ENOSPC)?;
+        let peer = Peer::new(self, nd, fqnn)?;
+        let entry = RBTreeNode::new(fqnn.clone(), peer.clone(), GFP_ATOMIC)?;
+
+        let mut table = self.table.lock();
+        if let Some(other) = table.by_name(fqnn) {
+            // Another CPU was faster.
+            return Ok(other.clone());
+        }
+        if !matches!(table.by_nd.get(index), Some(None)) {
+            return Err(EAGAIN);
+        }
+        Table::put(&mut table.by_nd, index, Some(peer.clone()));
+        table.by_name.insert(entry);
+        self.stats.enter(Gauge::Nodes);
+        Ok(peer)
+    }
+
+    /// Reserves a connection id for a session with `peer`. Legal in softirq.
+    ///
+    /// Errors: `ENOMEM`, `ENOSPC`.
+    pub(super) fn reserve_connection(&self, peer: &Arc<Peer>) -> Result<u32> {
+        let mut guard = self.table.lock();
+        let table = &mut *guard;
+        let next = table.next_connection;
+        let index = Table::free_place(&mut table.by_connection, next, MAX_CONNECTIONS)
+            .inspect_err(|_| self.stats.count(Counter::DropLimit))?;
+        table.next_connection = (index + 1) % MAX_CONNECTIONS;
+        Table::put(&mut table.by_connection, index, Some(peer.clone()));
+        let counter = u32::try_from(index + 1).map_err(|_| ENOSPC)?;
+        Ok(u32::from(self.life) << 16 | counter)
+    }
+
+    /// Gives a connection id back: frames for it match nothing from then on.
+    pub(super) fn release_connection(&self, id: u32) {
+        let Some(index) = (id as usize & 0xffff).checked_sub(1) else {
+            return;
+        };
+        let peer = Table::put(&mut self.table.lock().by_connection, index, None);
+        drop(peer);
+    }
+
+    /// The first peer whose node descriptor is at least `from`.
+    pub(crate) fn peer_from(&self, from: u16) -> Option<Arc<Peer>> {
+        let table = self.table.lock();
+        let first = usize::from(from.max(1)) - 1;
+        table.by_nd.iter().skip(first).find_map(Clone::clone)
+    }
+
+    /// All peers, one after the other; who comes while it runs may be missed. Takes the lock for
+    /// each, so that the caller may do what it likes with them.
+    pub(super) fn all_peers(&self) -> impl Iterator<Item = Arc<Peer>> + '_ {
+        let mut from = Some(1u16);
+        core::iter::from_fn(move || {
+            let peer = self.peer_from(from?)?;
+            from = peer.nd.checked_add(1);
+            Some(peer)
+        })
+    }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a node counts: counters and gauges, with the labels under which `/proc/qnetstats` shows
+//! them.
+//!
+//! The labels that QNX's file has are kept to the letter, because scripts grep for them.
+//! Documentation/statistics.md explains each; a test compares the two lists.
+
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident = $label:literal,)*) => {
+        /// A counter of one node. Each event is counted once, where it is noticed.
+        #[derive(Clone, Copy)]
+        pub(crate) enum Counter {
+            $($(#[$doc])* $name,)*
+        }
+
+        /// The labels of the counters, in the order of [`Counter`].
+        const COUNTERS: &[&str] = &[$($label,)*];
+        /// How many counters there are.
+        const COUNTER_COUNT: usize = COUNTERS.len();
+    };
+}
+
+macro_rules! gauges {
+    ($($(#[$doc:meta])* $name:ident = $label:literal,)*) => {
+        /// Something a node holds: how much of it now, and the most there ever was.
+        #[derive(Clone, Copy)]
+        pub(crate) enum Gauge {
+            $($(#[$doc])* $name,)*
+        }
+
+        /// The labels of the gauges, in the order of [`Gauge`].
+        const GAUGES: &[&str] = &[$($label,)*];
+        /// How many gauges there are.
+        const GAUGE_COUNT: usize = GAUGES.len();
+    };
+}
+
+gauges! {
+    /// Connections that other nodes' clients have to channels here.
+    NetServer = "kif net_server",
+    /// Programs that wait for the answer of another node.
+    Waiting = "kif waiting",
+    /// Connections of programs here to channels on other nodes.
+    NetClient = "kif net_client",
+    /// Messages that wait in the queues of channels here, or for their reply.
+    ServerMessages = "kif server_msgs",
+    /// Channels.
+    Channels = "kif channels",
+    /// Nodes in the table.
+    Nodes = "lr nodes",
+    /// Sessions with other nodes.
+    Sessions = "qos sessions",
+}
+
+counters! {
+    /// Sessions that ended without being asked to.
+    NdDown = "kif nd_down",
+    /// Sessions that came up.
+    NdUp = "kif nd_up",
+    /// Nodes whose address changed.
+    NdChanged = "kif nd_changed",
+    /// Calls of programs here that went to another node.
+    ClientKercalls = "kif client_kercalls",
+    /// Messages put into the queue of a channel here.
+    ServerMsgs = "kif server_msgs",
+    /// Sends of other nodes that found the channel's queue full and were told to try again.
+    ServerBusy = "kif server_busy",
+    /// Requests for a name that this node sent.
+    LrRequests = "lr requests",
+    /// Requests for this node's name that it answered.
+    LrReplies = "lr replies",
+    /// Announcements that this node sent.
+    LrAnnouncements = "lr announcements",
+    /// Announcements ignored because auto_add is 0, or because they concern other nodes.
+    LrIgnored = "lr ignored",
+    /// Nodes not put into the table because it was full.
+    LrTableFull = "lr table_full",
+    /// Packets of another machine that claims this node's name.
+    LrDuplicateName = "lr duplicate_name",
+    /// Messages given up because the session ended.
+    TxFailed = "qos tx_failed",
+    /// Sessions that this node opened.
+    TxConnCreated = "qos tx_conn_created",
+    /// Sessions that this node opened, ended.
+    TxConnDeleted = "qos tx_conn_deleted",
+    /// Sessions that another node opened.
+    RxConnCreated = "qos rx_conn_created",
+    /// Sessions that another node opened, ended.
+    RxConnDeleted = "qos rx_conn_deleted",
+    /// Messages that came before one that was sent earlier, and were held for it.
+    RxSeqOrder = "qos rx_seq_order",
+    /// Messages sent again because nothing acknowledged them in time.
+    Retransmitted = "qos tx_retransmitted",
+    /// Packets shorter than their header.
+    DropShort = "drop short",
+    /// Packets of the other byte order.
+    DropEndian = "drop endian",
+    /// Packets of another protocol version.
+    DropVersion = "drop version",
+    /// Packets of an unknown type.
+    DropType = "drop type",
+    /// Packets of an unknown layer, or of one that does not go with their type.
+    DropLayer = "drop layer",
+    /// Packets with flags that mean nothing.
+    DropFlags = "drop flags",
+    /// Packets that claim more payload than there is.
+    DropLength = "drop length",
+    /// Packets whose offset and length are beyond any message.
+    DropOffset = "drop offset",
+    /// Fragments, which this version does not put together.
+    DropFragment = "drop fragment",
+    /// Packets whose CRC is wrong.
+    DropCrc = "drop crc",
+    /// Packets without a CRC while `enforce_crc` is set.
+    DropNoCrc = "drop no_crc",
+    /// Packets for a connection that does not live, those of an earlier life among them.
+    DropUnknownConn = "drop unknown_conn",
+    /// Packets for a connection that is not their sender's.
+    DropWrongPeer = "drop wrong_peer",
+    /// Packets that do not fit the state of their connection.
+    DropState = "drop state",
+    /// Messages that had come before.
+    DropDuplicate = "drop duplicate",
+    /// Messages too far ahead of the next one wanted.
+    DropWindow = "drop window",
+    /// Acknowledgements of what was never sent.
+    DropAck = "drop ack",
+    /// Name resolution packets that contradict themselves.
+    DropLrMalformed = "drop lr_malformed",
+    /// Kernel interface messages that contradict themselves.
+    DropKifMalformed = "drop kif_malformed",
+    /// Kernel interface messages for a handle that does not live.
+    DropKifHandle = "drop kif_handle",
+    /// Kernel interface messages of a kind that this version does not serve.
+    DropKifUnsupported = "drop kif_unsupported",
+    /// Session set-up packets that contradict themselves.
+    DropTcsMalformed = "drop tcs_malformed",
+    /// Node resolver messages, which this version does not serve.
+    DropNr = "drop nr",
+    /// Packets for another node, and packets to everybody that must not be.
+    DropNotForUs = "drop not_for_us",
+    /// Packets and messages lost because there was no memory.
+    DropNoMemory = "drop no_memory",
+    /// What a peer wanted this node to hold beyond a limit.
+    DropLimit = "drop limit",
+}
+
+/// How much there is of something, and the most there ever was.
+struct Level {
+    now: Atomic<i64>,
+    peak: Atomic<i64>,
+}
+
+/// The counters and gauges of one node. All methods are legal in every context.
+pub(crate) struct Stats {
+    counters: [Atomic<u64>; COUNTER_COUNT],
+    gauges: [Level; GAUGE_COUNT],
+}
+
+impl Stats {
+    /// All at zero.
+    pub(crate) const fn new() -> Self {
+        Self {
+            counters: [const { Atomic::new(0) }; COUNTER_COUNT],
+            gauges: [const {
+                Level {
+                    now: Atomic::new(0),
+                    peak: Atomic::new(0),
+                }
+            }; GAUGE_COUNT],
+        }
+    }
+
+    /// Counts one event.
+    pub(crate) fn count(&self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    /// Counts several events at once.
+    pub(crate) fn add(&self, counter: Counter, events: u64) {
+        if let Some(cell) = self.counters.get(counter as usize) {
+            cell.add(events, Relaxed);
+        }
+    }
+
+    /// The value of a counter.
+    #[cfg(CONFIG_KUNIT = "y")]
+    pub(crate) fn value(&self, counter: Counter) -> u64 {
+        self.counters
+            .get(counter as usize)
+            .map_or(0, |cell| cell.load(Relaxed))
+    }
+
+    /// One more of something. Two CPUs that raise a gauge at once may lose a peak that lasted no
+    /// longer than that; the level itself is exact.
+    pub(crate) fn enter(&self, gauge: Gauge) {
+        if let Some(level) = self.gauges.get(gauge as usize) {
+            let now = level.now.fetch_add(1, Relaxed).wrapping_add(1);
+            if now > level.peak.load(Relaxed) {
+                level.peak.store(now, Relaxed);
+            }
+        }
+    }
+
+    /// One less of something.
+    pub(crate) fn leave(&self, gauge: Gauge) {
+        if let Some(level) = self.gauges.get(gauge as usize) {
+            level.now.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Calls `show` for each gauge with its label, level and peak.
+    pub(crate) fn gauges(&self, mut show: impl FnMut(&'static str, i64, i64)) {
+        for (label, level) in GAUGES.iter().zip(&self.gauges) {
+            show(label, level.now.load(Relaxed), level.peak.load(Relaxed));
+        }
+    }
+
+    /// Calls `show` for each counter with its label and value.
+    pub(crate) fn counters(&self, mut show: impl FnMut(&'static str, u64)) {
+        for (label, cell) in COUNTERS.iter().zip(&self.counters) {
+            show(label, cell.load(Relaxed));
+        }
+    }
+}

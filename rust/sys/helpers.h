@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The C side of rust/knet: prototypes and the structures that C and Rust
+ * share. Each function is described where it is defined.
+ */
+#ifndef _QNET_HELPERS_H
+#define _QNET_HELPERS_H
+
+#include <linux/hrtimer.h>
+#include <linux/netdevice.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <net/sock.h>
+
+struct pid;
+struct pid_namespace;
+struct seq_file;
+
+/* --- locks and waiting --- */
+
+enum qnet_wait_result {
+	QNET_WAIT_WOKEN,
+	QNET_WAIT_TIMED_OUT,
+	QNET_WAIT_SIGNAL,
+};
+
+/* A deadline that never comes. */
+#define QNET_WAIT_FOREVER	0xffffffffffffffffULL
+
+void qnet_helper_spin_lock_bh(spinlock_t *lock);
+void qnet_helper_spin_unlock_bh(spinlock_t *lock);
+int qnet_helper_spin_trylock_bh(spinlock_t *lock);
+int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
+		     u64 deadline, bool killable);
+void qnet_helper_wake_one(struct wait_queue_head *wq);
+void qnet_helper_wake_all(struct wait_queue_head *wq);
+
+/* --- timers --- */
+
+/**
+ * struct qnet_timer - a timer that keeps its owner alive while it is armed
+ * @timer: soft, CLOCK_MONOTONIC, absolute
+ * @lock: serialises arming, disarming and shutting down
+ * @dead: arming does nothing any more
+ * @owner: the argument of @expired and @put; set by the first arming
+ * @expired: called when the time has come; takes over the reference
+ * @put: drops one reference to the owner
+ */
+struct qnet_timer {
+	struct hrtimer timer;
+	spinlock_t lock;
+	bool dead;
+	const void *owner;
+	void (*expired)(const void *owner);
+	void (*put)(const void *owner);
+};
+
+void qnet_helper_timer_init(struct qnet_timer *t);
+bool qnet_helper_timer_arm(struct qnet_timer *t, u64 ns, bool keep_earlier,
+			   const void *owner,
+			   void (*expired)(const void *owner),
+			   void (*put)(const void *owner));
+void qnet_helper_timer_disarm(struct qnet_timer *t);
+void qnet_helper_timer_shutdown(struct qnet_timer *t);
+u64 qnet_helper_now_ns(void);
+
+/* --- network namespaces --- */
+
+/**
+ * struct qnet_pernet - our memory in each namespace
+ * @data: what can be found in it; NULL while the namespace comes and goes
+ * @hidden: @data, between pre_exit and exit
+ * @life: tells those who remember the namespace whether it is still there
+ */
+struct qnet_pernet {
+	void __rcu *data;
+	void *hidden;
+	void *life;
+};
+
+struct net *qnet_helper_current_net(void);
+struct net *qnet_helper_maybe_get_net(struct net *net);
+void qnet_helper_put_net(struct net *net);
+bool qnet_helper_net_is_dying(const struct net *net);
+struct qnet_pernet *qnet_helper_pernet_slot(const struct net *net,
+					    unsigned int id);
+const void *qnet_helper_pernet_get(struct qnet_pernet *slot,
+				   void (*get)(const void *object));
+void qnet_helper_pernet_set(struct qnet_pernet *slot, void *data);
+void *qnet_helper_pernet_hide(struct qnet_pernet *slot);
+
+/* --- sockets --- */
+
+/**
+ * struct qnet_sock - our socket
+ * @sk: never touched from Rust
+ * @data: one reference to the Rust object; NULL before and after its life
+ */
+struct qnet_sock {
+	struct sock sk;
+	void *data;
+};
+
+int qnet_helper_sock_attach(struct net *net, struct socket *sock, int family,
+			    struct proto *proto, const struct proto_ops *ops,
+			    bool kern, void *data);
+void *qnet_helper_sock_detach(struct socket *sock);
+
+/* --- network devices --- */
+
+/**
+ * struct qnet_netdev - a held network device
+ * @dev: the device
+ * @tracker: who holds it, for the debug kernel
+ */
+struct qnet_netdev {
+	struct net_device *dev;
+	netdevice_tracker tracker;
+};
+
+void qnet_helper_netdev_hold(struct qnet_netdev *held, struct net_device *dev);
+bool qnet_helper_netdev_by_name(struct qnet_netdev *held, struct net *net,
+				const char *name);
+void qnet_helper_netdev_put(struct qnet_netdev *held);
+void qnet_helper_netdev_name(struct net_device *dev, char *name);
+void qnet_helper_netdev_mac(const struct net_device *dev, u8 *mac);
+u32 qnet_helper_netdev_ifindex(const struct net_device *dev);
+u32 qnet_helper_netdev_mtu(const struct net_device *dev);
+bool qnet_helper_netdev_is_up(const struct net_device *dev);
+bool qnet_helper_netdev_has_carrier(const struct net_device *dev);
+bool qnet_helper_netdev_is_ethernet(const struct net_device *dev);
+u32 qnet_helper_netdev_next(struct qnet_netdev *held, struct net *net,
+			    u32 last);
+struct net *qnet_helper_netdev_net(const struct net_device *dev);
+struct net_device *qnet_helper_notifier_dev(void *info);
+
+/* --- socket buffers (skb.c) --- */
+
+/**
+ * struct qnet_rx - what the Ethernet header said
+ * @src: who sent the frame
+ * @unicast: it was sent to us alone
+ */
+struct qnet_rx {
+	u8 src[6];
+	bool unicast;
+};
+
+struct sk_buff *qnet_helper_rx_begin(struct sk_buff *skb, struct qnet_rx *rx);
+bool qnet_helper_skb_may_pull(struct sk_buff *skb, unsigned int len);
+bool qnet_helper_skb_trim(struct sk_buff *skb, unsigned int len);
+void qnet_helper_kfree_skb(struct sk_buff *skb);
+u32 qnet_helper_skb_crc32_be(struct sk_buff *skb, u32 seed, u32 from, u32 to);
+bool qnet_helper_skb_to_user(const struct sk_buff *skb, int offset, u64 base,
+			     size_t len);
+bool qnet_helper_skb_to_buf(const struct sk_buff *skb, int offset, void *to,
+			    int len);
+struct sk_buff *qnet_helper_tx_alloc(unsigned int len, bool sleep);
+unsigned int qnet_helper_skb_room(const struct sk_buff *skb);
+void *qnet_helper_skb_put_zero(struct sk_buff *skb, unsigned int len);
+bool qnet_helper_skb_writable(const struct sk_buff *skb);
+struct sk_buff *qnet_helper_tx_clone(struct sk_buff *skb);
+int qnet_helper_tx_transmit(struct sk_buff *skb, struct net_device *dev,
+			    const u8 *dst, u16 ethertype);
+struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged);
+
+/* --- tasks, processes, credentials --- */
+
+/**
+ * struct qnet_ids - who the caller is, in numbers of the initial namespaces
+ * @ruid: real user
+ * @euid: effective user
+ * @suid: saved user
+ * @rgid: real group
+ * @egid: effective group
+ * @sgid: saved group
+ * @ngroups: how many of @groups are filled
+ * @groups: the first supplementary groups
+ * @sid: session, in the caller's pid namespace
+ */
+struct qnet_ids {
+	u32 ruid;
+	u32 euid;
+	u32 suid;
+	u32 rgid;
+	u32 egid;
+	u32 sgid;
+	u32 ngroups;
+	u32 groups[8];
+	s32 sid;
+};
+
+struct pid *qnet_helper_current_tgid(void);
+struct pid *qnet_helper_find_process(int nr, struct pid_namespace *ns);
+bool qnet_helper_pid_alive(struct pid *pid);
+bool qnet_helper_is_current_tgid(const struct pid *pid);
+struct pid_namespace *qnet_helper_current_pid_ns(void);
+void qnet_helper_get_pid_ns(struct pid_namespace *ns);
+void qnet_helper_put_pid_ns(struct pid_namespace *ns);
+void qnet_helper_get_pid(struct pid *pid);
+int qnet_helper_current_tid(void);
+int qnet_helper_current_priority(void);
+bool qnet_helper_signal_pending(bool fatal_only);
+void qnet_helper_current_ids(struct qnet_ids *ids);
+bool qnet_helper_may_configure(const struct net *net, bool userns);
+bool qnet_helper_net_ratelimit(void);
+size_t qnet_helper_hostname(u8 *to, size_t len);
+
+/* --- user memory --- */
+
+bool qnet_helper_from_user(void *to, u64 base, size_t len);
+bool qnet_helper_to_user(u64 base, const void *from, size_t len);
+
+/* --- proc files (proc.c) --- */
+
+typedef int (*qnet_show_t)(struct net *net, struct seq_file *m);
+
+int qnet_helper_proc_top(const char *name, qnet_show_t show);
+void qnet_helper_proc_top_remove(const char *name);
+int qnet_helper_proc_net(const char *name, qnet_show_t show);
+void qnet_helper_proc_net_remove(void);
+
+/* --- generic netlink (genl.c) --- */
+
+/**
+ * struct qnet_genl_option - one row of QNET_CMD_OPTION_GET
+ * @name: closed by a NUL
+ * @value: closed by a NUL
+ */
+struct qnet_genl_option {
+	char name[32];
+	char value[512];
+};
+
+/**
+ * struct qnet_genl_link - one row of QNET_CMD_LINK_GET
+ * @ifname: closed by a NUL
+ * @ifindex: 0 if there is no such interface
+ * @mtu: in bytes
+ * @state: enum qnet_link_state
+ * @mac: hardware address
+ */
+struct qnet_genl_link {
+	char ifname[16];
+	u32 ifindex;
+	u32 mtu;
+	u32 state;
+	u8 mac[6];
+};
+
+/**
+ * struct qnet_genl_node - one row of QNET_CMD_NODE_GET
+ * @nd: 0 for this node
+ * @state: enum qnet_node_state
+ * @age_ms: milliseconds since it was last heard
+ * @name: closed by a NUL
+ * @domain: closed by a NUL, may be empty
+ * @ifname: closed by a NUL, may be empty
+ * @mac: hardware address
+ */
+struct qnet_genl_node {
+	u32 nd;
+	u32 state;
+	u64 age_ms;
+	char name[64];
+	char domain[256];
+	char ifname[16];
+	u8 mac[6];
+};
+
+/**
+ * struct qnet_genl_ops - what the commands of the family do
+ * @userns: whether the owner of a network namespace may configure its node
+ * @set_option: name and value, not closed by a NUL
+ * @bind: binds an interface by name
+ * @unbind: unbinds it
+ * @option_at: fills the row with this index; 0: there is none
+ * @link_at: likewise
+ * @node_at: fills the first row at or behind the position and moves the
+ *	position behind it; 0: there is none
+ */
+struct qnet_genl_ops {
+	bool (*userns)(void);
+	int (*set_option)(struct net *net, const u8 *name, size_t name_len,
+			  const u8 *value, size_t value_len);
+	int (*bind)(struct net *net, const u8 *name, size_t len);
+	int (*unbind)(struct net *net, const u8 *name, size_t len);
+	int (*option_at)(struct net *net, size_t at,
+			 struct qnet_genl_option *row);
+	int (*link_at)(struct net *net, size_t at, struct qnet_genl_link *row);
+	int (*node_at)(struct net *net, u32 *at, struct qnet_genl_node *row);
+};
+
+int qnet_helper_genl_register(const struct qnet_genl_ops *ops);
+void qnet_helper_genl_unregister(void);
+
+/* --- module parameters that are strings (param.c) --- */
+
+const char *qnet_helper_param_bind(void);
+const char *qnet_helper_param_host(void);
+u16 qnet_helper_param_family(void);
+bool qnet_helper_param_userns(void);
+
+#endif /* _QNET_HELPERS_H */

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs all checks, or those named, and prints the results as KTAP."""
+
+import sys
+from collections.abc import Callable
+
+from . import docs, rust, tree
+
+_CHECKS: tuple[Callable[[], list[str]], ...] = (
+    tree.licences,
+    tree.whitespace,
+    tree.places,
+    tree.unfinished,
+    tree.shell,
+    tree.python,
+    tree.c_style,
+    rust.formatted,
+    rust.unsafe_layers,
+    rust.reasons,
+    docs.counters,
+    docs.options,
+    docs.packages,
+    docs.links,
+    docs.first_programs,
+    docs.man_pages,
+)
+_SHOWN = 40
+
+
+def main() -> int:
+    """The exit status: 0 when everything is as it should be."""
+    chosen = [check for check in _CHECKS if not sys.argv[1:] or check.__name__ in sys.argv[1:]]
+    print(f"KTAP version 1\n1..{len(chosen)}")
+    failed = 0
+    for number, check in enumerate(chosen, 1):
+        try:
+            wrong = check()
+        except Exception as error:  # A check that cannot be made has failed; the others go on.
+            wrong = [f"{type(error).__name__}: {error}"]
+        for line in wrong[:_SHOWN]:
+            print(f"# {line}")
+        if len(wrong) > _SHOWN:
+            print(f"# ... and {len(wrong) - _SHOWN} more")
+        name = f"{check.__module__.split('.')[-1]}.{check.__name__}"
+        print(f"{'not ok' if wrong else 'ok'} {number} {name}: {(check.__doc__ or '').splitlines()[0]}", flush=True)
+        failed += bool(wrong)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Documentation against code: what one of them names, the other names too."""
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .tree import TOP, files, run, text, with_suffix
+
+_ROW = re.compile(r"^\|\s*`([^`]+)`", re.MULTILINE)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_BLOCK = re.compile(r"^```(c|rust)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _rows(page: str) -> set[str]:
+    """What stands in backquotes at the beginnings of a page's table rows."""
+    path = Path("Documentation") / page
+    return set(_ROW.findall(text(path))) if path in files() else set()
+
+
+def _compare(what: str, page: str, documented: set[str], real: set[str]) -> list[str]:
+    if not real:
+        return [f"no {what} found in the code: has its form changed?"]
+    wrong = [f"{what} {name}: not in Documentation/{page}" for name in sorted(real - documented)]
+    return wrong + [f"{what} {name}: in Documentation/{page}, but not in the code" for name in sorted(documented - real)]
+
+
+def counters() -> list[str]:
+    """Documentation/statistics.md explains every counter and gauge, and no other."""
+    source = text(Path("rust/stats.rs"))
+    return _compare("counter", "statistics.md", _rows("statistics.md"), set(re.findall(r'^    \w+ = "([^"]+)",', source, re.MULTILINE)))
+
+
+def options() -> list[str]:
+    """Documentation/options.md explains every module parameter and every option of `qnet set`, and no other."""
+    real = set(re.findall(r"^    (\w+): \d+\.\.=\d+;", text(Path("rust/config.rs")), re.MULTILINE))
+    module = TOP / "build/module/stock/qnet.ko"
+    if module.exists():
+        listed = subprocess.run(["modinfo", "-F", "parm", module], check=True, capture_output=True, text=True).stdout
+        real |= {line.partition(":")[0] for line in listed.splitlines()}
+    else:
+        real |= set(re.findall(r"^        (\w+): [iu]\d+ \{", text(Path("rust/qnet.rs")), re.MULTILINE))
+        for path in files():
+            if path.parts[:2] == ("rust", "sys") and path.suffix == ".c":
+                real |= set(re.findall(r"\bmodule_param\w*\((\w+)", text(path)))
+    return _compare("option", "options.md", _rows("options.md"), real)
+
+
+def packages() -> list[str]:
+    """Documentation/dependencies.md says of every package that set-up installs what it is for."""
+    source = text(Path("tools/setup.sh"))
+    listed = re.findall(r'^(?:PACKAGES|BACKPORTED)="([^"]*)"', source, re.MULTILINE)
+    real = {name for words in listed for name in words.split()}
+    documented = {name for name in _rows("dependencies.md") if not name.startswith("linux-")}
+    return _compare("package", "dependencies.md", documented, real)
+
+
+def links() -> list[str]:
+    """Links between pages lead somewhere."""
+    wrong = []
+    for page in with_suffix(".md"):
+        for target in _LINK.findall(text(page)):
+            if "://" not in target and not (TOP / page.parent / target).exists():
+                wrong.append(f"{page}: the link to {target} leads nowhere")
+    return wrong
+
+
+def first_programs() -> list[str]:
+    """The programs that README.md shows are the ones that the tests compile and run."""
+    examples = [_without_licence(text(p)) for p in files() if "examples" in p.parts and p.suffix in (".c", ".rs")]
+    wrong = []
+    for language, block in _BLOCK.findall(text(Path("README.md"))):
+        if "main(" in block and block.strip() not in examples:
+            wrong.append(f"README.md: the {language} program is not one of the example files")
+    return wrong
+
+
+def _without_licence(source: str) -> str:
+    return "\n".join(line for line in source.splitlines() if "SPDX-License-Identifier" not in line).strip()
+
+
+def man_pages() -> list[str]:
+    """Manual pages are well formed, and their example programs compile against the headers."""
+    wrong = []
+    for page in files():
+        if page.parts[:2] != ("Documentation", "man") or not re.fullmatch(r"\.\d", page.suffix):
+            continue
+        for number, block in enumerate(re.findall(r"^\.EX\n(.*?)^\.EE$", text(page), re.MULTILINE | re.DOTALL), 1):
+            if "main(" in block:
+                wrong += _compile(f"{page} (example {number})", _plain(block))
+    return wrong
+
+
+def _plain(block: str) -> str:
+    """What a reader sees of a block: roff's escapes undone."""
+    lines = [line.removeprefix(r"\&") for line in block.splitlines() if not line.startswith((".", "'"))]
+    plain = "\n".join(lines)
+    for escape, meaning in ((r"\-", "-"), (r"\(aq", "'"), (r"\(dq", '"'), (r"\&", ""), (r"\e", "\\"), (r"\\", "\\")):
+        plain = plain.replace(escape, meaning)
+    return plain
+
+
+def _compile(name: str, source: str) -> list[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".c") as file:
+        file.write(source + "\n")
+        file.flush()
+        includes = [f"-I{folder}" for folder in ("qnet_userspace/include", "rust/uapi")]
+        complaints = run("gcc-14", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *includes, file.name)
+    return [line.replace(file.name, name) for line in complaints]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The steps of the tests, in the order in which they run. Documentation/testing.md explains them."""
+
+from .step import Step, cargo, machine, nothing, one, results, unittest
+
+_PROGRAMS = "build/target/userspace/release"
+
+
+def steps() -> list[Step]:
+    """All steps."""
+    return [_debug_kernel(), *_on_the_host(), *_builds(), *_in_machines()]
+
+
+def _debug_kernel() -> Step:
+    return Step(
+        name="debug-kernel",
+        words="building the debug kernel (14 CPU minutes, once)",
+        command=["nice", "-n", "15", "tools/kernel/debug.sh"],
+        count=nothing,
+        background=True,
+        seconds=3000,
+    )
+
+
+def _on_the_host() -> list[Step]:
+    lints = ("--all-targets", "--", "-D", "warnings")
+    return [
+        Step("lint", "formatting, rules of the tree, documentation against code", _python("lint"), results, "lint"),
+        Step("runner", "the test tools themselves", _python("unittest", "discover", "-s", "tests/runner", "-t", "tests"),
+             unittest, "host"),
+        Step("host", "protocol: codecs, machines, two-node simulator", _cargo("tests/host", "test"),
+             cargo, "host", seconds=1200),
+        Step("userspace", "user space without the module", _cargo("qnet_userspace", "test", "--workspace"),
+             cargo, "host"),
+        Step("clippy-host", "clippy: protocol tests", _cargo("tests/host", "clippy", *lints), one, "lint"),
+        Step("clippy-userspace", "clippy: user space", _cargo("qnet_userspace", "clippy", "--workspace", *lints),
+             one, "lint"),
+    ]
+
+
+def _builds() -> list[Step]:
+    return [
+        Step("programs", "building libqnet, the commands and the guest programs", ["tools/userspace.sh"], nothing),
+        Step("module", "the module for the stock kernel builds without a warning",
+             ["tests/runner/module.sh", "stock"], one, "lint"),
+        Step("clippy-module", "clippy: the module", ["tests/runner/module.sh", "stock", "CLIPPY=1"], one, "lint"),
+        Step("module-debug", "the module for the debug kernel builds without a warning",
+             ["tests/runner/module.sh", "debug"], one, needs=("debug-kernel",)),
+        Step("install", "what `make install` puts in place can be used", ["tests/runner/install.sh"], results, "host",
+             ("module",)),
+    ]
+
+
+def _in_machines() -> list[Step]:
+    # They measure time: they wait until the build of the debug kernel no longer keeps the machine busy.
+    stock = ("module", "programs", "debug-kernel")
+    debug = ("module-debug", "programs")
+    return [
+        Step("kunit", "suites in the module, on the debug kernel",
+             _vm("run", "kunit", "debug", "--kmemleak", "--ktap", "console", "--append", "kunit.enable=1",
+                 "--append", "kunit.autorun=1", "--append", "kunit.filter_glob=qnet*"), machine, "kunit", debug),
+        Step("namespaces", "two nodes in two namespaces, stock kernel",
+             _vm("run", "namespaces", "stock", "--ktap", "script"), machine, "vm", stock),
+        Step("pair", "two nodes on two machines, stock kernel",
+             _vm("pair", "pair", "stock", "--ktap", "script", "--capture"), machine, "vm", stock),
+        Step("namespaces-debug", "two nodes in two namespaces, debug kernel",
+             _vm("run", "namespaces", "debug", "--ktap", "script", "--kmemleak"), machine, "vm", debug, seconds=1200),
+        Step("demo", "the demo, its capture judged by tshark", ["tests/runner/demo.sh"], results, "vm", stock),
+    ]
+
+
+def _python(*words: str) -> list[str]:
+    return ["python3", "-m", *words]
+
+
+def _cargo(folder: str, verb: str, *words: str) -> list[str]:
+    target = "host" if folder == "tests/host" else "userspace"
+    script = 'cd "$1" && export CARGO_TARGET_DIR="/src/qnet/build/target/$2" && shift 2 && exec nice cargo "$@"'
+    return ["sh", "-c", script, "sh", folder, target, verb, "--locked", *words]
+
+
+def _vm(kind: str, script: str, kernel: str, *options: str) -> list[str]:
+    name = script if kernel == "stock" else f"{script}-{kernel}"
+    return [
+        "tools/vm", kind, "--quiet", "--kernel", kernel, "--name", name, "--script", f"tests/vm/{script}.sh",
+        "--module", f"build/module/{kernel}/qnet.ko", "--programs", _PROGRAMS, "--load", "sch_netem", *options,
+    ]

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Signals in blocked calls: EINTR once, and never a message twice.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::Duration, //
+};
+
+use qnet::{
+    Channel,
+    Error, //
+};
+
+use super::{
+    echoes,
+    fails_with,
+    start_send,
+    Call,
+    Case,
+    Scope, //
+};
+use crate::{
+    client,
+    ensure,
+    ensure_eq,
+    script::{
+        request,
+        Op, //
+    },
+    sys,
+    world::World,
+    Outcome, //
+};
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("reply_blocked", Scope::Both, |world| reply_blocked(world, 0)),
+    Case::new("reply_blocked_with_restart", Scope::Both, |world| {
+        reply_blocked(world, libc::SA_RESTART)
+    }),
+    Case::new("send_blocked", Scope::Both, |world| send_blocked(world, 0)),
+    Case::new("send_blocked_with_restart", Scope::Both, |world| {
+        send_blocked(world, libc::SA_RESTART)
+    }),
+    Case::new("receive_blocked", Scope::Local, receive_blocked),
+    Case::new("stop_and_continue", Scope::Both, stop_and_continue),
+    Case::new("ignored_signal", Scope::Both, ignored_signal),
+    Case::new("storm", Scope::Both, storm),
+];
+
+fn reply_blocked(world: &World, flags: i32) -> Outcome {
+    sys::handle(libc::SIGUSR1, flags)?;
+    let server = world.server()?;
+    let connection = Arc::new(server.connect()?);
+    let call = start_send(&connection, request(Op::Hold, 1, 0, &[]))?;
+    server.wait_held(1)?;
+    sys::kill_thread(call.tid, libc::SIGUSR1)?;
+    fails_with("the interrupted send", call.result()?, &[Error::EINTR])?;
+    if world.is_remote() {
+        // The server's node has to hear of it.
+        thread::sleep(Duration::from_millis(300));
+    }
+    let (_, answers) = server.ask(Op::Release, 0)?;
+    ensure_eq!(answers, [Error::ESRCH.errno()], "the late reply");
+    ensure_eq!(server.tags()?, [1], "what the server received");
+    echoes(&connection)
+}
+
+fn send_blocked(world: &World, flags: i32) -> Outcome {
+    sys::handle(libc::SIGUSR1, flags)?;
+    let server = world.server()?;
+    let connection = Arc::new(server.connect()?);
+    connection.send(&request(Op::Pause, 0, 0, &[]), &mut [])?;
+    let call = start_send(&connection, request(Op::Echo, 1, 0, &[]))?;
+    call.wait_asleep()?;
+    thread::sleep(Duration::from_millis(100));
+    sys::kill_thread(call.tid, libc::SIGUSR1)?;
+    fails_with("the interrupted send", call.result()?, &[Error::EINTR])?;
+    thread::sleep(Duration::from_millis(100));
+    server.ask(Op::Resume, 0)?;
+    echoes(&connection)?;
+    let tags = server.tags()?;
+    ensure!(
+        tags.is_empty() || world.is_remote() && tags == [1],
+        "the server received {tags:?}"
+    );
+    Ok(())
+}
+
+fn receive_blocked(_: &World) -> Outcome {
+    for flags in [0, libc::SA_RESTART] {
+        sys::handle(libc::SIGUSR1, flags)?;
+        let channel = Channel::create()?;
+        let call = Call::start(move || channel.receive(&mut [0; 8]).map(drop))?;
+        call.wait_asleep()?;
+        sys::kill_thread(call.tid, libc::SIGUSR1)?;
+        fails_with("the interrupted receive", call.result()?, &[Error::EINTR])?;
+    }
+    Ok(())
+}
+
+/// A process that is stopped and goes on neither loses nor repeats its send.
+fn stop_and_continue(world: &World) -> Outcome {
+    let server = world.server()?;
+    let mut client = client::start(server.address, 1, 77)?;
+    server.wait_held(1)?;
+    let pid = client.id() as i32;
+    for _ in 0..3 {
+        sys::kill(pid, libc::SIGSTOP)?;
+        thread::sleep(Duration::from_millis(50));
+        sys::kill(pid, libc::SIGCONT)?;
+        thread::sleep(Duration::from_millis(50));
+    }
+    ensure!(client.try_wait()?.is_none(), "the client is not blocked any more");
+    let (_, answers) = server.ask(Op::Release, 77)?;
+    ensure_eq!(answers, [0], "the reply");
+    ensure!(client.wait()?.success(), "the client did not get the reply");
+    ensure_eq!(server.tags()?, [1], "what the server received");
+    Ok(())
+}
+
+/// A signal that nobody handles changes nothing.
+fn ignored_signal(world: &World) -> Outcome {
+    let server = world.server()?;
+    let connection = Arc::new(server.connect()?);
+    let call = start_send(&connection, request(Op::Hold, 1, 0, &[]))?;
+    server.wait_held(1)?;
+    for _ in 0..10 {
+        // By default this one is ignored.
+        sys::kill_thread(call.tid, libc::SIGWINCH)?;
+    }
+    thread::sleep(Duration::from_millis(50));
+    ensure!(call.is_blocked(), "the send was interrupted");
+    server.ask(Op::Release, 5)?;
+    ensure_eq!(call.result()??.status, 5);
+    ensure_eq!(server.tags()?, [1]);
+    Ok(())
+}
+
+/// Many signals at any moment: each send either has its reply or EINTR, and none arrives twice.
+fn storm(world: &World) -> Outcome {
+    sys::handle(libc::SIGUSR1, libc::SA_RESTART)?;
+    let server = world.server()?;
+    let connection = server.connect()?;
+    let call = Call::start(move || {
+        let mut interrupted = 0;
+        let mut replied = Vec::new();
+        for tag in 1..=500 {
+            match connection.send(&request(Op::Echo, tag, 0, &[]), &mut []) {
+                Ok(_) => replied.push(tag as i32),
+                Err(Error::EINTR) => interrupted += 1,
+                Err(other) => return Err(other),
+            }
+        }
+        Ok((interrupted, replied))
+    })?;
+    // The thread may end between the look and the signal, which then finds nobody.
+    while call.is_blocked() {
+        let _ = sys::kill_thread(call.tid, libc::SIGUSR1);
+        thread::sleep(Duration::from_micros(300));
+    }
+    let (interrupted, replied) = call.result()??;
+    println!("{interrupted} of 500 sends were interrupted");
+    let tags = server.tags()?;
+    ensure!(tags.windows(2).all(|pair| pair[0] < pair[1]), "twice or out of order: {tags:?}");
+    ensure!(
+        replied.iter().all(|tag| tags.contains(tag)),
+        "a reply came for what the server did not receive"
+    );
+    Ok(())
+}

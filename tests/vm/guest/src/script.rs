@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the tests ask of the scripted server.
+//!
+//! A request begins with 16 bytes: a magic number, what is to be done, a tag that the server
+//! writes down, and an argument. The magic keeps the first two bytes out of 0x100..0x1ff, which
+//! the judge of captures would read as a QNX input/output message. Any other message is echoed.
+
+/// The first two bytes of a request.
+pub const MAGIC: u16 = 0x7151;
+/// The length of a request's head.
+pub const HEAD: usize = 16;
+
+macro_rules! operations {
+    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal,)*) => {
+        /// What the server is to do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Op {
+            $( $(#[doc = $doc])+ $name = $number, )*
+        }
+
+        impl Op {
+            fn from_number(number: u16) -> Option<Self> {
+                match number {
+                    $( $number => Some(Op::$name), )*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Reply the whole message with status 0.
+    Echo = 1,
+    /// Reply what follows the head, with the argument as status.
+    Status = 2,
+    /// Fail the send with the argument.
+    Error = 3,
+    /// Reply the message's `struct qnet_msg_info`.
+    Info = 4,
+    /// Keep the message unanswered until it is asked for on the control channel.
+    Hold = 5,
+    /// Reply as many bytes of the pattern as the argument says.
+    ReplyLength = 6,
+    /// Kill the own process with SIGKILL.
+    Die = 7,
+    /// End the own process in order.
+    Exit = 8,
+    /// Sleep as many milliseconds as the argument says, then reply.
+    Sleep = 9,
+    /// Reply twice, and write down what the second reply says.
+    Twice = 10,
+    /// Let a child try to answer, then reply what it got as status.
+    ForkReply = 11,
+    /// Reply, and receive nothing more until `Resume`.
+    Pause = 12,
+    /// Let the next receive have as much room as the argument says, and reply.
+    Room = 13,
+    /// Let a child try to receive on the channel, then reply what it got as status.
+    ForkReceive = 14,
+    /// Reply from memory that is not there, write down what that says, then reply in order.
+    ReplyFault = 15,
+    /// Reply more than one frame holds, write down what that says, then fail the send with EIO.
+    ReplyTooLong = 16,
+
+    /// On the control channel: go on receiving.
+    Resume = 100,
+    /// Answer what is held with the argument as status; reply what each answer said.
+    Release = 101,
+    /// Reply how many are held, as status.
+    Held = 102,
+    /// Reply the tags that were written down, and forget them.
+    Log = 103,
+    /// Reply the results that were written down, and forget them.
+    Results = 104,
+    /// Destroy the work channel.
+    Destroy = 105,
+    /// Fail the sends that are held with the argument; reply what each answer said.
+    Fail = 106,
+    /// Start as many more threads as the argument says on the work channel.
+    Threads = 107,
+
+    /// To the agent of another machine: start a server.
+    Spawn = 200,
+    /// To the agent: kill the server whose process is the argument.
+    Kill = 201,
+    /// To the agent: end.
+    Stop = 202,
+}
+
+/// A request, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What to do.
+    pub op: Op,
+    /// What to write down; 0 is not written down.
+    pub tag: u32,
+    /// With what.
+    pub argument: i64,
+    /// What follows the head.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// Takes a message apart, if it is a request.
+    pub fn parse(message: &'a [u8]) -> Option<Self> {
+        let (head, rest) = message.split_first_chunk::<HEAD>()?;
+        let word = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+        if word(0) != MAGIC {
+            return None;
+        }
+        Some(Self {
+            op: Op::from_number(word(2))?,
+            tag: u32::from_le_bytes(head[4..8].try_into().ok()?),
+            argument: i64::from_le_bytes(head[8..16].try_into().ok()?),
+            rest,
+        })
+    }
+}
+
+/// Puts a request together.
+pub fn request(op: Op, tag: u32, argument: i64, rest: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(HEAD + rest.len());
+    message.extend(MAGIC.to_le_bytes());
+    message.extend((op as u16).to_le_bytes());
+    message.extend(tag.to_le_bytes());
+    message.extend(argument.to_le_bytes());
+    message.extend(rest);
+    message
+}
+
+/// Bytes that tell their place, different for each seed.
+pub fn pattern(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+    (0..length)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        })
+        .collect()
+}
+
+/// A list of numbers as a reply carries it.
+pub fn pack(numbers: impl IntoIterator<Item = i32>) -> Vec<u8> {
+    numbers.into_iter().flat_map(i32::to_le_bytes).collect()
+}
+
+/// The list again.
+pub fn unpack(bytes: &[u8]) -> Vec<i32> {
+    bytes
+        .chunks_exact(4)
+        .map(|chunk| i32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip() {
+        let message = request(Op::Status, 7, -5, b"xyz");
+        let parsed = Request::parse(&message).unwrap();
+        assert_eq!((parsed.op, parsed.tag, parsed.argument), (Op::Status, 7, -5));
+        assert_eq!(parsed.rest, b"xyz");
+        assert_eq!(Request::parse(&message[..15]), None);
+        assert_eq!(Request::parse(&pattern(1, 64)), None);
+        assert_eq!(unpack(&pack([1, -2, 300])), [1, -2, 300]);
+    }
+}

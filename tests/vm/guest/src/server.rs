@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The scripted server: one process with a channel for work and one for control.
+//!
+//! What happened to its own calls (a reply that came too late, a channel that was destroyed) it
+//! writes down and tells on the control channel, so that a test sees both ends, wherever the
+//! server runs.
+
+use std::{
+    io::Read,
+    process,
+    sync::{
+        Arc,
+        Condvar,
+        Mutex,
+        MutexGuard, //
+    },
+    thread,
+    time::Duration, //
+};
+
+use qnet::{
+    raw::{
+        self,
+        Source, //
+    },
+    Channel,
+    Error,
+    Message,
+    Rcvid, //
+};
+
+use crate::{
+    script::{
+        pack,
+        pattern,
+        Op,
+        Request, //
+    },
+    sys,
+    Outcome, //
+};
+
+/// A little more than the longest message.
+const ROOM: usize = 70_000;
+
+struct Server {
+    work: Channel,
+    control: Channel,
+    state: Mutex<State>,
+    resumed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    paused: bool,
+    held: Vec<Rcvid>,
+    tags: Vec<i32>,
+    results: Vec<i32>,
+    /// Room for the next receive, when it is not the usual.
+    room: Option<usize>,
+}
+
+/// Runs until standard input ends or the server is told to end. Prints its process and its two
+/// channels on standard output first.
+pub fn run() -> Outcome {
+    let server = Arc::new(Server {
+        work: Channel::create()?,
+        control: Channel::create()?,
+        state: Mutex::default(),
+        resumed: Condvar::new(),
+    });
+    println!("{} {} {}", process::id(), server.work.id(), server.control.id());
+    start_worker(&server);
+    thread::spawn({
+        let server = server.clone();
+        move || server.obey()
+    });
+    // Whoever started this holds the other end, and lets it go when he ends, however he does.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    process::exit(0);
+}
+
+fn start_worker(server: &Arc<Server>) {
+    let server = server.clone();
+    thread::spawn(move || server.work());
+}
+
+fn number(result: Result<(), Error>) -> i32 {
+    result.err().map_or(0, Error::errno)
+}
+
+impl Server {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panics with the state")
+    }
+
+    fn write_down(&self, result: Result<(), Error>) {
+        self.state().results.push(number(result));
+    }
+
+    /// Receives on the work channel until it is gone.
+    fn work(&self) {
+        let mut buffer = vec![0; ROOM];
+        loop {
+            let room = {
+                let state = self.state();
+                let mut state = self
+                    .resumed
+                    .wait_while(state, |state| state.paused)
+                    .expect("no thread panics with the state");
+                state.room.take().unwrap_or(ROOM)
+            };
+            match self.work.receive(&mut buffer[..room]) {
+                Ok(message) => {
+                    let length = message.len();
+                    self.serve(message, &buffer[..length]);
+                }
+                Err(Error::EINTR) => {}
+                Err(error) => {
+                    self.write_down(Err(error));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn serve(&self, message: Message, bytes: &[u8]) {
+        let Some(request) = Request::parse(bytes) else {
+            let _ = message.reply(bytes.len() as i64, bytes);
+            return;
+        };
+        if request.tag != 0 {
+            self.state().tags.push(request.tag as i32);
+        }
+        let argument = request.argument;
+        let result = match request.op {
+            Op::Echo => message.reply(0, bytes),
+            Op::Status => message.reply(argument, request.rest),
+            Op::Error => message.error(Error::from_errno(argument as i32)),
+            Op::Info => {
+                let info = info_bytes(&message);
+                message.reply(0, &info)
+            }
+            Op::Hold => {
+                self.state().held.push(message.into_rcvid());
+                return;
+            }
+            Op::ReplyLength => message.reply(argument, &pattern(1, argument as usize)),
+            Op::Die => {
+                let _ = sys::kill(process::id() as i32, libc::SIGKILL);
+                return;
+            }
+            Op::Exit => process::exit(0),
+            Op::Sleep => {
+                thread::sleep(Duration::from_millis(argument as u64));
+                self.write_down(message.reply(0, &[]));
+                return;
+            }
+            Op::Twice => {
+                let rcvid = message.rcvid();
+                let first = message.reply(0, b"first");
+                self.write_down(raw::reply(rcvid.get(), 0, Source::new(b"second")));
+                first
+            }
+            Op::ForkReply => {
+                let rcvid = message.rcvid();
+                let got = sys::in_child(|| {
+                    number(raw::reply(rcvid.get(), 0, Source::new(b"forged"))) as _
+                });
+                message.reply(got.map_or(-1, i64::from), &[])
+            }
+            Op::Pause => {
+                self.state().paused = true;
+                message.reply(0, &[])
+            }
+            Op::Room => {
+                self.state().room = Some(argument as usize);
+                message.reply(0, &[])
+            }
+            Op::ForkReceive => {
+                let got = sys::in_child(|| {
+                    let received = self.work.receive_timeout(&mut [0; 4], Duration::ZERO);
+                    number(received.map(|message| drop(message.into_rcvid()))) as _
+                });
+                message.reply(got.map_or(-1, i64::from), &[])
+            }
+            Op::ReplyFault => self.reply_fault(message),
+            Op::ReplyTooLong => {
+                let rcvid = message.into_rcvid();
+                let data = pattern(1, 60_000);
+                self.write_down(raw::reply(rcvid.get(), 0, Source::new(&data)));
+                self.write_down(raw::error(rcvid.get(), libc::EIO));
+                return;
+            }
+            _ => message.error(Error::ENOSYS),
+        };
+        if let Err(error) = result {
+            self.write_down(Err(error));
+        }
+    }
+
+    fn reply_fault(&self, message: Message) -> Result<(), Error> {
+        let edge = sys::Edge::new()?;
+        let rcvid = message.into_rcvid().get();
+        // SAFETY: The bytes are in the test's own mapping as far as they are anywhere, and the
+        // kernel finds out where they end.
+        let data = unsafe { Source::from_raw(edge.before(4) as *const u8, 8) };
+        let result = raw::reply(rcvid, 0, data);
+        self.write_down(result);
+        // Whether the client is still there to be answered is for the test to see.
+        self.write_down(raw::reply(rcvid, 0, Source::new(b"good")));
+        Ok(())
+    }
+
+    /// Receives on the control channel until it is gone.
+    fn obey(self: Arc<Self>) {
+        let mut buffer = [0; 64];
+        while let Ok(message) = self.control.receive(&mut buffer) {
+            let length = message.len();
+            let _ = match Request::parse(&buffer[..length]) {
+                Some(request) => self.command(message, request),
+                None => message.error(Error::EBADMSG),
+            };
+        }
+    }
+
+    fn command(self: &Arc<Self>, message: Message, request: Request<'_>) -> Result<(), Error> {
+        match request.op {
+            Op::Resume => {
+                self.state().paused = false;
+                self.resumed.notify_all();
+                message.reply(0, &[])
+            }
+            Op::Release => {
+                let answered = self.answer_held(|rcvid| {
+                    raw::reply(rcvid, request.argument, Source::new(b"late"))
+                });
+                message.reply(answered.len() as i64 / 4, &answered)
+            }
+            Op::Fail => {
+                let answered = self.answer_held(|rcvid| raw::error(rcvid, request.argument as i32));
+                message.reply(answered.len() as i64 / 4, &answered)
+            }
+            Op::Held => {
+                let held = self.state().held.len();
+                message.reply(held as i64, &[])
+            }
+            Op::Log => {
+                // At most what one frame holds; the test asks until nothing comes.
+                let mut state = self.state();
+                let count = state.tags.len().min(300);
+                let tags: Vec<_> = state.tags.drain(..count).collect();
+                drop(state);
+                message.reply(tags.len() as i64, &pack(tags))
+            }
+            Op::Results => {
+                let results = std::mem::take(&mut self.state().results);
+                message.reply(results.len() as i64, &pack(results))
+            }
+            Op::Destroy => {
+                let result = self.work.destroy();
+                message.reply(i64::from(number(result)), &[])
+            }
+            Op::Threads => {
+                for _ in 0..request.argument {
+                    start_worker(self);
+                }
+                message.reply(0, &[])
+            }
+            _ => message.error(Error::ENOSYS),
+        }
+    }
+
+    fn answer_held(&self, answer: impl Fn(i32) -> Result<(), Error>) -> Vec<u8> {
+        let held = std::mem::take(&mut self.state().held);
+        pack(held.into_iter().map(|rcvid| number(answer(rcvid.get()))))
+    }
+}
+
+/// The message's information, as the test reads it.
+fn info_bytes(message: &Message) -> Vec<u8> {
+    let info = message.info();
+    pack([
+        info.node.as_raw() as i32,
+        info.server_node.as_raw() as i32,
+        info.pid,
+        info.tid,
+        info.chid,
+        info.scoid,
+        info.coid,
+        i32::from(info.priority),
+        i32::from(info.flags),
+        info.len as i32,
+        info.source_len as i32,
+        info.reply_len as i32,
+    ])
+}

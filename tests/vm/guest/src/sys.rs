@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! System calls that the tests need and that neither the standard library nor `qnet` has.
+
+use std::{
+    ffi::c_int,
+    io,
+    mem,
+    os::fd::{
+        AsRawFd,
+        FromRawFd,
+        OwnedFd, //
+    },
+    ptr,
+    time::Duration, //
+};
+
+use qnet::Error;
+
+/// What a system call says: a number that is not negative, or an error.
+pub fn checked(value: impl Into<i64>) -> Result<i64, Error> {
+    match value.into() {
+        -1 => Err(last()),
+        value => Ok(value),
+    }
+}
+
+fn last() -> Error {
+    Error::from_errno(io::Error::last_os_error().raw_os_error().unwrap_or(0))
+}
+
+/// An ioctl with any number and any argument, right or wrong.
+///
+/// # Safety
+///
+/// Whatever the kernel does with the argument must be allowed to happen to this process: tests
+/// pass pointers to their own structures, or to memory that is not there.
+pub unsafe fn ioctl(fd: &impl AsRawFd, number: u32, argument: u64) -> Result<i64, Error> {
+    // SAFETY: The caller answers for the argument.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), number as _, argument) })
+}
+
+/// An ioctl on a structure of the caller.
+///
+/// # Safety
+///
+/// The pointers inside of `argument` must be to memory that the kernel may use as it will, or to
+/// none.
+pub unsafe fn ioctl_on<T>(fd: &impl AsRawFd, number: u32, argument: &mut T) -> Result<i64, Error> {
+    // SAFETY: The structure is valid; the caller answers for what it points to.
+    unsafe { ioctl(fd, number, argument as *mut T as u64) }
+}
+
+/// A socket of any kind.
+pub fn socket(family: c_int, kind: c_int, protocol: c_int) -> Result<OwnedFd, Error> {
+    // SAFETY: This call takes numbers and gives a new descriptor.
+    let fd = checked(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) })?;
+    // SAFETY: The descriptor is new, so this is its only owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
+}
+
+/// The calling thread's number.
+pub fn gettid() -> i32 {
+    // SAFETY: This call takes nothing and cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// Sends a signal to a process.
+pub fn kill(pid: i32, signal: c_int) -> Result<(), Error> {
+    // SAFETY: This call takes numbers; the tests signal their own children.
+    checked(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// Sends a signal to a thread of this process.
+pub fn kill_thread(tid: i32, signal: c_int) -> Result<(), Error> {
+    // SAFETY: This call takes numbers; the tests signal their own threads.
+    checked(unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, signal) }).map(drop)
+}
+
+extern "C" fn nothing(_: c_int) {}
+
+/// Handles a signal by doing nothing, with the given `SA_*` flags.
+pub fn handle(signal: c_int, flags: c_int) -> Result<(), Error> {
+    // SAFETY: All zero is a valid structure: no mask, no restorer.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    let handler: extern "C" fn(c_int) = nothing;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = flags;
+    // SAFETY: The structure is valid and the handler does nothing.
+    checked(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }).map(drop)
+}
+
+/// What a child of [`fork`] does, and with which status it ends.
+///
+/// The child ends with `_exit`, so nothing of the parent runs twice.
+pub fn in_child(child: impl FnOnce() -> c_int) -> Result<c_int, Error> {
+    // SAFETY: The tests fork while their process has no other thread that holds a lock which the
+    // child needs; the child makes system calls and ends.
+    match checked(unsafe { libc::fork() })? {
+        0 => {
+            let status = child();
+            // SAFETY: Ends the child at once.
+            unsafe { libc::_exit(status) }
+        }
+        pid => wait(pid as i32),
+    }
+}
+
+/// Waits for a child: its status, or 128 and the number of the signal that ended it.
+pub fn wait(pid: i32) -> Result<c_int, Error> {
+    let mut status = 0;
+    // SAFETY: The place for the status is valid.
+    checked(unsafe { libc::waitpid(pid, &mut status, 0) })?;
+    Ok(if libc::WIFEXITED(status) {
+        libc::WEXITSTATUS(status)
+    } else {
+        128 + libc::WTERMSIG(status)
+    })
+}
+
+/// Sets how the calling thread is scheduled: an ordinary one with this niceness.
+pub fn set_nice(nice: i32) -> Result<(), Error> {
+    // SAFETY: This call takes numbers.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, gettid() as libc::id_t, nice) })
+        .map(drop)
+}
+
+/// Sets how the calling thread is scheduled: in real time, first in first out.
+pub fn set_fifo(priority: i32) -> Result<(), Error> {
+    let param = libc::sched_param {
+        sched_priority: priority,
+    };
+    // SAFETY: The structure is valid.
+    checked(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) }).map(drop)
+}
+
+/// Lets this process have at most so many descriptors.
+pub fn limit_files(count: u64) -> Result<(), Error> {
+    let limit = libc::rlimit {
+        rlim_cur: count,
+        rlim_max: count,
+    };
+    // SAFETY: The structure is valid.
+    checked(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }).map(drop)
+}
+
+/// Two pages, of which the second is not there: bytes that end where memory ends.
+#[derive(Debug)]
+pub struct Edge {
+    base: *mut u8,
+}
+
+impl Edge {
+    /// The size of a page.
+    pub const PAGE: usize = 4096;
+
+    /// Maps the pages.
+    pub fn new() -> Result<Self, Error> {
+        // SAFETY: A new mapping, wherever the kernel likes.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                2 * Self::PAGE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(last());
+        }
+        let base: *mut u8 = base.cast();
+        // SAFETY: The second page is ours, and nothing is in it.
+        checked(unsafe {
+            libc::mprotect(base.add(Self::PAGE).cast(), Self::PAGE, libc::PROT_NONE)
+        })?;
+        Ok(Self { base })
+    }
+
+    /// The address so many bytes before the end of what is there.
+    pub fn before(&self, bytes: usize) -> u64 {
+        self.base as u64 + (Self::PAGE - bytes) as u64
+    }
+
+    /// Copies bytes to the address [`before`](Self::before) as many as they are.
+    pub fn put(&mut self, bytes: &[u8]) -> u64 {
+        assert!(bytes.len() <= Self::PAGE);
+        let address = self.before(bytes.len());
+        // SAFETY: The bytes fit into the first page, which is ours.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), address as *mut u8, bytes.len()) };
+        address
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        // SAFETY: The mapping is ours, and nobody keeps an address in it.
+        unsafe { libc::munmap(self.base.cast(), 2 * Self::PAGE) };
+    }
+}
+
+/// Makes the next child of this process have the number `pid`, runs it, and never returns in it.
+pub fn fork_with_pid(pid: i32, child: impl FnOnce() -> c_int) -> Result<i32, Error> {
+    let wanted = [pid];
+    // struct clone_args of linux/sched.h, up to set_tid_size.
+    let mut arguments = [0u64; 10];
+    arguments[4] = libc::SIGCHLD as u64;
+    arguments[8] = wanted.as_ptr() as u64;
+    arguments[9] = wanted.len() as u64;
+    // SAFETY: The structure and what it points to are valid. Like fork(), and this process has
+    // one thread.
+    match checked(unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            arguments.as_mut_ptr(),
+            mem::size_of_val(&arguments),
+        )
+    })? {
+        0 => {
+            let status = child();
+            // SAFETY: Ends the child at once.
+            unsafe { libc::_exit(status) }
+        }
+        pid => Ok(pid as i32),
+    }
+}
+
+/// The monotonic clock, in nanoseconds.
+pub fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: The place for the time is valid, and this clock cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Asks again until there is an answer or the time is over.
+pub fn within<T>(time: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = now() + time.as_nanos() as u64;
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if now() > end {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

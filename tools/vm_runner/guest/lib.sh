@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# Functions for the scripts that run in a guest: `. /qnet/lib.sh`.
+
+# load [PARAMETER=VALUE...]: loads the module under test.
+load() {
+	insmod /qnet/qnet.ko "$@"
+}
+
+# mark WORDS: a line in the kernel's log, so that a splat can be told from its neighbours.
+mark() {
+	echo "qnet-test: $*" >/dev/kmsg
+}
+
+# veth_pair A B: two network namespaces joined by a link, veth0 in each, loopback and link up.
+veth_pair() {
+	ip netns add "$1"
+	ip netns add "$2"
+	ip link add veth0 netns "$1" type veth peer name veth0 netns "$2"
+	for _namespace in "$1" "$2"; do
+		ip -n "$_namespace" link set lo up
+		ip -n "$_namespace" link set veth0 up
+	done
+}
+
+# in_ns NAME COMMAND...: runs a command in a network namespace.
+in_ns() {
+	_namespace=$1
+	shift
+	ip netns exec "$_namespace" "$@"
+}
+
+# wait_for SECONDS COMMAND...: tries a command each tenth of a second until it succeeds.
+wait_for() {
+	_left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		_left=$((_left - 1))
+		[ "$_left" -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
+# meet NAME: waits until each guest of the run has come here. Fails if another one has ended.
+meet() {
+	echo "meet $1" >&3
+	read -r _answer <&3
+	[ "$_answer" = "met $1" ]
+}
+[ ! -e /dev/qnet-control ] || exec 3<>/dev/qnet-control
