@@ -25,8 +25,8 @@ use crate::{
 use kernel::{
     prelude::*,
     seq_print,
-    sync::atomic::Relaxed,
     str::BStr, //
+    sync::atomic::Relaxed,
 };
 
 /// When the module was compiled, as "Jun  3 2008 at 14:08:23".

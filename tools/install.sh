@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Puts what was built in its place, or removes it. `make install` calls this with DESTDIR and PREFIX.
 #
-#   tools/install.sh install|uninstall
+#   tools/install.sh install|uninstall     (QNET_BUILT and QNET_MODULE: what was built elsewhere)
 
 . "$(dirname "$0")/lib.sh"
 
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
-BUILT=$QNET_TOP/build/target/native/release
-MODULE=$QNET_TOP/qnet.ko
+BUILT=${QNET_BUILT:-$QNET_TOP/build/target/native/release}
+MODULE=${QNET_MODULE:-$QNET_TOP/qnet.ko}
 root=$DESTDIR$PREFIX
 
 # The kernel's release that the module was built for.
@@ -27,6 +27,7 @@ put_module() {
 	local release
 	release=$(release_of "$MODULE")
 	put 0644 "$MODULE" "$DESTDIR/lib/modules/$release/updates/qnet.ko"
+	strip --strip-debug "$DESTDIR/lib/modules/$release/updates/qnet.ko"
 	# A package's own scripts run depmod where it is unpacked.
 	[ -n "$DESTDIR" ] || depmod -a "$release"
 }
@@ -84,6 +85,7 @@ remove() {
 }
 
 need_tool modinfo kmod
+need_tool strip binutils
 if [ -z "$DESTDIR" ] && [ "$(id -u)" -ne 0 ]; then
 	die "installing below $PREFIX and /lib/modules needs root: run make first, then sudo make install."
 fi

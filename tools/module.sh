@@ -4,7 +4,7 @@
 #
 #   tools/module.sh stock|debug [MAKE-ARGUMENT...]
 #       in the build root, for Debian's stock kernel or for the debug kernel; leaves
-#       build/module/stock/qnet.ko or build/module/debug/qnet.ko
+#       build/module/stock/qnet.ko or build/module/debug/qnet.ko (or in QNET_MODULE_OUT, below build/)
 #   tools/module.sh native [MAKE-ARGUMENT...]
 #       with this machine's own tools, for the running kernel, for the installed release KERNEL or for
 #       the prepared tree KDIR; leaves qnet.ko at the top
@@ -45,7 +45,7 @@ check_tree() {
 # The running kernel's release, or a sentence on how to get a kernel that will do.
 native_release() {
 	local release=${KERNEL:-$(uname -r)}
-	if [ "${release%%.*}" -lt 7 ] 2>/dev/null; then
+	if [ "$(printf '%s\n7.3\n' "$release" | sort -V | head -n 1)" != 7.3 ]; then
 		die "the kernel is $release, and qnet needs 7.3 or newer built with CONFIG_RUST: install Debian's backports kernel with its headers and source and boot it (README.md), or name an installed one with KERNEL=, or a prepared tree with KDIR=. 'make demo' needs none of this."
 	fi
 	printf '%s\n' "$release"
@@ -106,5 +106,6 @@ if [ "$kind" = native ]; then
 	cp "$QNET_TOP/build/module/native/qnet.ko" "$QNET_TOP/qnet.ko"
 	warn_of_lockdown
 else
-	build "${QNET_MODULE_OUT:-$QNET_TOP/build/module/$kind}" "$@"
+	out=${QNET_MODULE_OUT:-build/module/$kind}
+	build "$QNET_TOP/${out#"$QNET_TOP/"}" "$@"
 fi

@@ -14,13 +14,13 @@ use super::{
 use crate::{
     ipc::{
         connection::Request,
+        process,
         transaction::{
             Client,
             Outcome,
             Payload,
             Transaction, //
         },
-        process,
         Channel, //
     },
     knet::{

@@ -121,7 +121,10 @@ impl Channel {
     pub(crate) fn forget(&self, transaction: &Arc<Transaction>) {
         let forgotten = {
             let mut inner = self.inner.lock();
-            let place = inner.queue.iter().position(|other| Arc::ptr_eq(other, transaction));
+            let place = inner
+                .queue
+                .iter()
+                .position(|other| Arc::ptr_eq(other, transaction));
             place.and_then(|place| inner.queue.remove(place).ok())
         };
         drop(forgotten);
@@ -130,7 +133,10 @@ impl Channel {
     /// Takes a message that `wanted` holds for out of the queue.
     fn take_if(&self, wanted: impl Fn(&Transaction) -> bool) -> Option<Arc<Transaction>> {
         let mut inner = self.inner.lock();
-        let place = inner.queue.iter().position(|transaction| wanted(transaction))?;
+        let place = inner
+            .queue
+            .iter()
+            .position(|transaction| wanted(transaction))?;
         inner.queue.remove(place).ok()
     }
 
@@ -138,10 +144,7 @@ impl Channel {
     ///
     /// Errors: `ESRCH` when the channel is destroyed, `EINTR`, `ETIMEDOUT`.
     pub(crate) fn receive(&self, timeout: &Timeout) -> Result<(Arc<Transaction>, Payload)> {
-        let deadline = timeout
-            .states
-            .runs_in_receive()
-            .then(|| timeout.deadline());
+        let deadline = timeout.states.runs_in_receive().then(|| timeout.deadline());
         loop {
             let transaction = self.next(deadline)?;
             // A message that was given up a moment ago is passed over.

@@ -197,6 +197,9 @@ impl Connection {
         let connection = Self::new(node, address, target)?;
         let client_id = node.ipc.clients.lock().insert(connection.clone())?;
         connection.client_id.store(client_id, Relaxed);
+        if let Target::There { peer, .. } = &connection.target {
+            peer.enter();
+        }
         node.stats.enter(Gauge::NetClient);
         Ok(connection)
     }
@@ -407,8 +410,14 @@ impl Connection {
                     // A session that has ended has ended the connection there as well.
                     let _ = disconnect(peer, session, server_id, Context::Sleep);
                 }
-                let client = self.node.ipc.clients.lock().remove(self.client_id.load(Relaxed));
+                let client = self
+                    .node
+                    .ipc
+                    .clients
+                    .lock()
+                    .remove(self.client_id.load(Relaxed));
                 if client.is_some() {
+                    peer.leave();
                     self.node.stats.leave(Gauge::NetClient);
                 }
             }
@@ -546,10 +555,16 @@ impl There<'_> {
         let draft = if fits {
             self.draft(&together)?
         } else {
-            Draft::new(&self.peer.node, &Message::Connect(connect), 0, Context::Sleep)?
+            Draft::new(
+                &self.peer.node,
+                &Message::Connect(connect),
+                0,
+                Context::Sleep,
+            )?
         };
         self.peer.wait_for_room(session, None)?;
-        self.peer.send(session, draft, Tag::Connect(client_id), None)?;
+        self.peer
+            .send(session, draft, Tag::Connect(client_id), None)?;
         Ok(fits)
     }
 

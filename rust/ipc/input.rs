@@ -84,8 +84,7 @@ impl Arrival<'_> {
         let linear = skb
             .pull(total.min(kif::MAX_FIXED))
             .ok_or(Counter::DropNoMemory)?;
-        let (message, offset) =
-            kif::parse(linear, total).map_err(|_| Counter::DropKifMalformed)?;
+        let (message, offset) = kif::parse(linear, total).map_err(|_| Counter::DropKifMalformed)?;
         match message {
             Message::Connect(connect) => self.connect(&connect, None),
             Message::ConnectMsgSend(connect, send) => {
@@ -120,8 +119,10 @@ impl Arrival<'_> {
 
     /// Sends an answer to the message that has come. The session ends if that cannot be.
     fn send(&self, draft: Result<Draft>) {
-        let sent = draft
-            .and_then(|draft| self.peer.send(self.session, draft, Tag::None, Some(self.seq)));
+        let sent = draft.and_then(|draft| {
+            self.peer
+                .send(self.session, draft, Tag::None, Some(self.seq))
+        });
         match sent {
             Ok(()) => {}
             // The session has ended already, and its end tells the client.
@@ -150,11 +151,7 @@ impl Arrival<'_> {
         }
     }
 
-    fn connect(
-        &self,
-        connect: &Connect,
-        send: Option<(MsgSend, Payload)>,
-    ) -> Result<(), Counter> {
+    fn connect(&self, connect: &Connect, send: Option<(MsgSend, Payload)>) -> Result<(), Counter> {
         match ServerConnection::connect(self.peer, self.session, connect) {
             Ok((server_id, server)) => {
                 let nbytes = self.peer.payload_limit();
@@ -204,7 +201,13 @@ impl Arrival<'_> {
                 node.stats.count(Counter::ServerBusy);
                 let again = c_int::from(EAGAIN.to_errno()).wrapping_neg();
                 let handle = send.client_handle;
-                self.send(error_draft(node, handle, again, NOT_QUEUED, Context::Atomic));
+                self.send(error_draft(
+                    node,
+                    handle,
+                    again,
+                    NOT_QUEUED,
+                    Context::Atomic,
+                ));
             }
         }
     }

@@ -120,3 +120,243 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
         server.ended();
     }
 }
+
+#[kunit_tests(qnet_ipc)]
+mod tests {
+    use super::{
+        connection::Address,
+        transaction::{
+            Client,
+            Payload,
+            Sender,
+            Timeout, //
+        },
+        *,
+    };
+    use crate::{
+        knet::{
+            net::{
+                per_net,
+                Net, //
+            },
+            pid::Pid,
+            user::UserBuf, //
+        },
+        node::{
+            Node,
+            Nodes, //
+        },
+        proto::kif::transaction::TimeoutStates,
+    };
+
+    /// A channel of the test's own thread, a connection to it, and what they belong to.
+    struct Scene {
+        node: Arc<Node>,
+        process: Arc<Process>,
+        channel: Arc<Channel>,
+        connection: Arc<Connection>,
+    }
+
+    impl Scene {
+        fn new() -> Result<Self> {
+            let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+            let process = Process::enter(&node)?;
+            let channel = process.create_channel(0)?;
+            let address = Address {
+                nd: 0,
+                pid: 0,
+                chid: channel.chid,
+                index: 0,
+                flags: 0,
+            };
+            let connection = Connection::attach(&node, address)?;
+            Ok(Self {
+                node,
+                process,
+                channel,
+                connection,
+            })
+        }
+
+        fn message(&self, priority: i16, byte: u8) -> Result<Arc<Transaction>> {
+            let mut bytes = KVVec::new();
+            bytes.push(byte, GFP_KERNEL)?;
+            let client = Client::Thread {
+                connection: self.connection.clone(),
+                process: Pid::of_caller(),
+            };
+            let sender = Sender {
+                tid: 1,
+                coid: 1,
+                priority,
+                srcnd: 0,
+                srcmsglen: 1,
+                dstmsglen: 0,
+            };
+            let payload = Some(Payload::Copied(bytes));
+            Transaction::new(&self.node, client, sender, payload, GFP_KERNEL)
+        }
+
+        /// Receives a message that is there, or finds that there is none.
+        fn receive(&self) -> Result<(Arc<Transaction>, u8)> {
+            let (transaction, payload) = self.channel.receive(&at_once(TimeoutStates::RECEIVE)?)?;
+            match payload {
+                Payload::Copied(bytes) => Ok((transaction, *bytes.first().ok_or(ENODATA)?)),
+                Payload::Frame { .. } => Err(EINVAL),
+            }
+        }
+    }
+
+    impl Drop for Scene {
+        fn drop(&mut self) {
+            self.connection.detach();
+            self.channel.destroy();
+            self.process.leave();
+        }
+    }
+
+    fn at_once(states: u32) -> Result<Timeout> {
+        let states = TimeoutStates::new(states).ok_or(EINVAL)?;
+        Ok(Timeout { states, ns: 0 })
+    }
+
+    fn nothing() -> Result<UserBuf> {
+        UserBuf::from_parts(0, 0, 0)
+    }
+
+    fn error_of(transaction: &Transaction) -> Result<c_int> {
+        let timeout = at_once(TimeoutStates::SEND | TimeoutStates::REPLY)?;
+        match transaction.wait(&timeout, false) {
+            Outcome::Error(error) => Ok(error),
+            Outcome::Reply { .. } | Outcome::Busy => Ok(0),
+        }
+    }
+
+    #[test]
+    fn higher_priorities_come_first_and_equals_in_order() -> Result {
+        let scene = Scene::new()?;
+        for (priority, byte) in [(10, 1u8), (20, 2), (10, 3), (5, 4), (20, 5)] {
+            scene
+                .channel
+                .queue(&scene.message(priority, byte)?, false)?;
+        }
+        for expected in [2u8, 5, 1, 3, 4] {
+            let (_, byte) = scene.receive()?;
+            assert_eq!(byte, expected);
+        }
+        assert_eq!(scene.receive().err(), Some(ETIMEDOUT));
+        Ok(())
+    }
+
+    #[test]
+    fn a_destroyed_channel_fails_what_is_queued_and_what_is_received() -> Result {
+        let scene = Scene::new()?;
+        let received = scene.message(10, 1)?;
+        let queued = scene.message(10, 2)?;
+        scene.channel.queue(&received, false)?;
+        let (transaction, _) = scene.receive()?;
+        let rcvid = scene.process.received(transaction)?;
+        scene.channel.queue(&queued, false)?;
+        scene.channel.destroy();
+        assert_eq!(error_of(&received)?, ESRCH.to_errno());
+        assert_eq!(error_of(&queued)?, ESRCH.to_errno());
+        assert_eq!(scene.process.error(rcvid, 0).err(), Some(ESRCH));
+        assert_eq!(scene.channel.queue(&queued, false).err(), Some(ESRCH));
+        assert_eq!(scene.receive().err(), Some(ESRCH));
+        Ok(())
+    }
+
+    #[test]
+    fn a_detached_connection_fails_its_messages() -> Result {
+        let scene = Scene::new()?;
+        let received = scene.message(10, 1)?;
+        let queued = scene.message(10, 2)?;
+        scene.channel.queue(&received, false)?;
+        let (transaction, _) = scene.receive()?;
+        let rcvid = scene.process.received(transaction)?;
+        scene.channel.queue(&queued, false)?;
+        scene.connection.detach();
+        assert_eq!(error_of(&received)?, EBADF.to_errno());
+        assert_eq!(error_of(&queued)?, EBADF.to_errno());
+        assert_eq!(
+            scene.process.reply(rcvid, 0, &nothing()?).err(),
+            Some(ESRCH)
+        );
+        assert_eq!(scene.receive().err(), Some(ETIMEDOUT));
+        Ok(())
+    }
+
+    #[test]
+    fn a_message_is_answered_once() -> Result {
+        let scene = Scene::new()?;
+        let message = scene.message(10, 1)?;
+        scene.channel.queue(&message, false)?;
+        let (transaction, _) = scene.receive()?;
+        let rcvid = scene.process.received(transaction)?;
+        assert!(scene.process.reply(rcvid, 7, &nothing()?).is_ok());
+        assert_eq!(
+            scene.process.reply(rcvid, 8, &nothing()?).err(),
+            Some(ESRCH)
+        );
+        assert_eq!(scene.process.error(rcvid, 1).err(), Some(ESRCH));
+        assert_eq!(error_of(&message)?, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn who_gives_up_is_not_received_and_not_answered() -> Result {
+        let scene = Scene::new()?;
+        let message = scene.message(10, 1)?;
+        scene.channel.queue(&message, false)?;
+        assert_eq!(error_of(&message)?, ETIMEDOUT.to_errno());
+        // It is passed over, although it is in the queue still.
+        assert_eq!(scene.receive().err(), Some(ETIMEDOUT));
+
+        let message = scene.message(10, 2)?;
+        scene.channel.queue(&message, false)?;
+        let (transaction, _) = scene.receive()?;
+        let rcvid = scene.process.received(transaction)?;
+        assert_eq!(error_of(&message)?, ETIMEDOUT.to_errno());
+        assert_eq!(
+            scene.process.reply(rcvid, 0, &nothing()?).err(),
+            Some(ESRCH)
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_time_out_counts_in_its_states_only() -> Result {
+        let scene = Scene::new()?;
+        let message = scene.message(10, 1)?;
+        scene.channel.queue(&message, false)?;
+        let (transaction, _) = scene.receive()?;
+        let _rcvid = scene.process.received(transaction)?;
+        // REPLY-blocked: a time-out of the SEND state does not run, one of the REPLY state does.
+        let states = TimeoutStates::new(TimeoutStates::SEND).ok_or(EINVAL)?;
+        assert!(!states.runs_in(crate::proto::kif::transaction::State::Received, false));
+        let timeout = at_once(TimeoutStates::REPLY)?;
+        assert!(matches!(
+            message.wait(&timeout, false),
+            Outcome::Error(error) if error == ETIMEDOUT.to_errno()
+        ));
+        Ok(())
+    }
+
+    #[test]
+    fn other_nodes_cannot_fill_a_queue_without_end() -> Result {
+        let scene = Scene::new()?;
+        let mut queued = 0;
+        loop {
+            match scene.channel.queue(&scene.message(10, 1)?, true) {
+                Ok(()) => queued += 1,
+                Err(error) => {
+                    assert_eq!(error, EAGAIN);
+                    break;
+                }
+            }
+        }
+        assert_eq!(queued, 1024);
+        assert!(scene.channel.queue(&scene.message(10, 1)?, false).is_ok());
+        Ok(())
+    }
+}

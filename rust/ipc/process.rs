@@ -67,7 +67,9 @@ impl PartialEq for ClientKey {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Here(one), Self::Here(two)) => one.same(two),
-            (Self::There { nd, pid }, Self::There { nd: nd2, pid: pid2 }) => nd == nd2 && pid == pid2,
+            (Self::There { nd, pid }, Self::There { nd: nd2, pid: pid2 }) => {
+                nd == nd2 && pid == pid2
+            }
             _ => false,
         }
     }
@@ -116,7 +118,9 @@ impl Process {
             GFP_KERNEL,
         )?;
         let mut processes = node.ipc.processes.lock();
-        let known = processes.iter_mut().find(|entry| entry.process.pid.is_caller());
+        let known = processes
+            .iter_mut()
+            .find(|entry| entry.process.pid.is_caller());
         if let Some(entry) = known {
             entry.sockets += 1;
             let process = entry.process.clone();
@@ -135,7 +139,9 @@ impl Process {
     pub(crate) fn leave(self: &Arc<Self>) {
         let gone = {
             let mut processes = self.node.ipc.processes.lock();
-            let place = processes.iter().position(|entry| Arc::ptr_eq(&entry.process, self));
+            let place = processes
+                .iter()
+                .position(|entry| Arc::ptr_eq(&entry.process, self));
             place.and_then(|place| {
                 let entry = processes.get_mut(place)?;
                 entry.sockets -= 1;
@@ -190,7 +196,10 @@ impl Process {
             }
         };
         let channel = Channel::new(self, chid, flags)?;
-        self.inner.lock().channels.push(channel.clone(), GFP_ATOMIC)?;
+        self.inner
+            .lock()
+            .channels
+            .push(channel.clone(), GFP_ATOMIC)?;
         self.node.stats.enter(Gauge::Channels);
         Ok(channel)
     }
@@ -198,13 +207,20 @@ impl Process {
     /// The channel `chid`.
     pub(crate) fn channel(&self, chid: i32) -> Option<Arc<Channel>> {
         let inner = self.inner.lock();
-        inner.channels.iter().find(|channel| channel.chid == chid).cloned()
+        inner
+            .channels
+            .iter()
+            .find(|channel| channel.chid == chid)
+            .cloned()
     }
 
     pub(super) fn remove_channel(&self, channel: &Arc<Channel>) {
         let removed = {
             let mut inner = self.inner.lock();
-            let place = inner.channels.iter().position(|other| Arc::ptr_eq(other, channel));
+            let place = inner
+                .channels
+                .iter()
+                .position(|other| Arc::ptr_eq(other, channel));
             place.and_then(|place| inner.channels.remove(place).ok())
         };
         drop(removed);
@@ -244,7 +260,10 @@ impl Process {
     pub(crate) fn detach_client(&self, scoid: i32) {
         let gone = {
             let mut inner = self.inner.lock();
-            let place = inner.clients.iter().position(|client| client.scoid == scoid);
+            let place = inner
+                .clients
+                .iter()
+                .position(|client| client.scoid == scoid);
             place.and_then(|place| {
                 let client = inner.clients.get_mut(place)?;
                 client.connections -= 1;

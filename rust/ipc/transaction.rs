@@ -222,7 +222,9 @@ impl Transaction {
     /// Whether this message was sent on `connection`, by a thread of this node.
     pub(crate) fn is_on(&self, connection: &Arc<Connection>) -> bool {
         match &self.client {
-            Client::Thread { connection: mine, .. } => Arc::ptr_eq(mine, connection),
+            Client::Thread {
+                connection: mine, ..
+            } => Arc::ptr_eq(mine, connection),
             Client::Remote { .. } => false,
         }
     }

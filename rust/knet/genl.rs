@@ -40,7 +40,10 @@ impl<const N: usize> Text<N> {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut text = [0; N];
         // The last byte stays the NUL.
-        let room = text.split_last_mut().map(|(_, room)| room).unwrap_or(&mut []);
+        let room = text
+            .split_last_mut()
+            .map(|(_, room)| room)
+            .unwrap_or(&mut []);
         for (to, from) in room.iter_mut().zip(bytes) {
             *to = *from;
         }
@@ -163,8 +166,13 @@ unsafe extern "C" fn set_option<T: GenlOps>(
     value_len: usize,
 ) -> c_int {
     // SAFETY: As the caller promises.
-    let (net, name, value) =
-        unsafe { (Net::from_raw(net), bytes(name, name_len), bytes(value, value_len)) };
+    let (net, name, value) = unsafe {
+        (
+            Net::from_raw(net),
+            bytes(name, name_len),
+            bytes(value, value_len),
+        )
+    };
     from_result(|| T::set_option(net, name, value).map(|()| 0))
 }
 
@@ -252,7 +260,9 @@ unsafe extern "C" fn node_at<T: GenlOps>(
     row.age_ms = node.age_ms;
     row.name = node.name.0;
     row.domain = node.domain.0;
-    row.ifname = node.ifname.map_or([0; 16], |name| Text::new(name.as_bytes()).0);
+    row.ifname = node
+        .ifname
+        .map_or([0; 16], |name| Text::new(name.as_bytes()).0);
     row.mac = node.mac;
     1
 }

@@ -33,7 +33,7 @@ use kernel::{
             Release, //
         },
         rcu,
-        Arc,
+        Arc, //
     },
     types::Opaque,
 };
@@ -177,12 +177,13 @@ pub(crate) trait PerNet: 'static {
     /// `pointer` is for the object to keep, if it wants to find its namespace later.
     fn init(net: &Net, pointer: NetPtr) -> Result<Arc<Self::Data>>;
 
-    /// The namespace ends, or the module is unloaded: [`per_net`] does not give the object any
-    /// more. A grace period follows. Process context.
+    /// The namespace begins to end, or the module is unloaded. The devices are still there, and
+    /// will be told to leave one by one. Process context.
     fn pre_exit(_net: &Net, _data: &Arc<Self::Data>) {}
 
-    /// The end: devices and sockets of a namespace that ends are gone. Must leave nothing behind
-    /// that runs by itself. Process context; several namespaces may end at a time.
+    /// The end: [`per_net`] does not give the object any more. Devices and sockets of a namespace
+    /// that ends are gone; when the module is unloaded, devices may be there. Must leave nothing
+    /// behind that runs by itself. Process context; several namespaces may end at a time.
     fn exit(data: Arc<Self::Data>);
 }
 
@@ -258,8 +259,8 @@ impl<P: PerNet> Drop for PerNetRegistration<P> {
 
 /// Finds the object of a namespace. Process and softirq context.
 ///
-/// There is none before [`PerNetRegistration::register`] has returned, and none from
-/// [`PerNet::pre_exit`] on.
+/// There is none before [`PerNetRegistration::register`] has returned, none once its drop has
+/// begun, and none from [`PerNet::exit`] on.
 pub(crate) fn per_net<P: PerNet>(net: &Net) -> Option<Arc<P::Data>> {
     let _rcu = rcu::read_lock();
     if STATE.load(Acquire) != TAKEN {
@@ -336,10 +337,10 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> c_int {
 unsafe extern "C" fn pre_exit<P: PerNet>(net: *mut bindings::net) {
     // SAFETY: `net` is valid for the call.
     let net = unsafe { Net::from_raw(net) };
-    // SAFETY: The slot exists.
-    let data = unsafe { bindings::qnet_helper_pernet_hide(slot(net)) };
-    // SAFETY: `init` put it there. The slot keeps the reference, so it is not dropped here.
-    let data = ManuallyDrop::new(unsafe { Arc::<P::Data>::from_raw(data.cast_const().cast()) });
+    // SAFETY: The slot exists, and `init` put the object there.
+    let data = unsafe { bindings::qnet_helper_pernet_get(slot(net), Some(get_raw::<P::Data>)) };
+    // SAFETY: `get_raw` took a reference, which is taken over here.
+    let data = unsafe { Arc::<P::Data>::from_raw(data.cast()) };
     P::pre_exit(net, &data);
 }
 
@@ -347,16 +348,17 @@ unsafe extern "C" fn pre_exit<P: PerNet>(net: *mut bindings::net) {
 ///
 /// Called by the kernel, once, a grace period after `pre_exit`.
 unsafe extern "C" fn exit<P: PerNet>(net: *mut bindings::net) {
-    // SAFETY: `net` is valid for the call, and the slot exists.
+    // Nobody is just looking into the slot. When a namespace ends, all who had a reference to it,
+    // or a device in it, are gone. When the registration ends, `per_net` has been shut before the
+    // grace period.
+    // SAFETY: `net` is valid for the call, and the slot exists. The slot's two references are
+    // those of `init`, and are found there no more.
     let (data, life) = unsafe {
         let slot = slot(Net::from_raw(net));
-        ((*slot).hidden, (*slot).life)
-    };
-    // SAFETY: The slot's two references, from `init`; nobody can find them there any more.
-    let (data, life) = unsafe {
+        let data = bindings::qnet_helper_pernet_take(slot);
         (
             Arc::<P::Data>::from_raw(data.cast_const().cast()),
-            Arc::<Life>::from_raw(life.cast_const().cast()),
+            Arc::<Life>::from_raw((*slot).life.cast_const().cast()),
         )
     };
     P::exit(data);

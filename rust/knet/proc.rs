@@ -88,10 +88,7 @@ impl<T: Show> Drop for ProcFile<T> {
 /// # Safety
 ///
 /// Called by C for a file of `T`, which is being read.
-unsafe extern "C" fn show<T: Show>(
-    net: *mut bindings::net,
-    m: *mut bindings::seq_file,
-) -> c_int {
+unsafe extern "C" fn show<T: Show>(net: *mut bindings::net, m: *mut bindings::seq_file) -> c_int {
     // SAFETY: The open file holds the namespace, and one reader at a time has the `seq_file`.
     let (net, m) = unsafe { (Net::from_raw(net), SeqFile::from_raw(m.cast())) };
     from_result(|| T::show(net, m).map(|()| 0))

@@ -356,8 +356,14 @@ mod tests {
         bytes.fill(7);
         skb.put(40).fill(9);
         assert_eq!(skb.data().len(), 100);
-        assert!(skb.data().get(..60).is_some_and(|head| head.iter().all(|&byte| byte == 7)));
-        assert!(skb.data().get(60..).is_some_and(|tail| tail.iter().all(|&byte| byte == 9)));
+        assert!(skb
+            .data()
+            .get(..60)
+            .is_some_and(|head| head.iter().all(|&byte| byte == 7)));
+        assert!(skb
+            .data()
+            .get(60..)
+            .is_some_and(|tail| tail.iter().all(|&byte| byte == 9)));
         // More than there is room for: what there is, and no panic.
         assert!(skb.put(1 << 20).len() < 1 << 20);
         assert!(TxSkb::alloc(1 << 30, Context::Atomic).is_err());
@@ -410,12 +416,20 @@ mod tests {
         assert!(copy.iter().enumerate().all(|(i, &byte)| byte == i as u8));
         assert!(skb.copy_to_slice(1, &mut copy).is_err());
         assert_eq!(skb.crc32_be(0, 0, 310), crc32_be(0, &copy));
-        assert_eq!(skb.crc32_be(5, 7, 200), crc32_be(5, copy.get(7..207).ok_or(EINVAL)?));
-        assert_eq!(skb.crc32_be(5, 2, 3), crc32_be(5, copy.get(2..5).ok_or(EINVAL)?));
+        assert_eq!(
+            skb.crc32_be(5, 7, 200),
+            crc32_be(5, copy.get(7..207).ok_or(EINVAL)?)
+        );
+        assert_eq!(
+            skb.crc32_be(5, 2, 3),
+            crc32_be(5, copy.get(2..5).ok_or(EINVAL)?)
+        );
         // Beyond the end there is nothing.
         assert_eq!(skb.crc32_be(5, 310, 10), 5);
         assert!(skb.pull(311).is_none());
-        assert!(skb.pull(200).is_some_and(|bytes| bytes.get(199) == Some(&199)));
+        assert!(skb
+            .pull(200)
+            .is_some_and(|bytes| bytes.get(199) == Some(&199)));
         skb.skip(30);
         assert_eq!(skb.len(), 280);
         assert!(skb.pull(1) == Some(&[30]));

@@ -28,9 +28,9 @@ use kernel::{
             Atomic,
             Release, //
         },
-        Arc,
+        Arc, //
     },
-    ThisModule,
+    ThisModule, //
 };
 
 /// An object behind a socket.
@@ -213,7 +213,8 @@ unsafe extern "C" fn create<S: Socket>(
         // SAFETY: `sock` is the caller's, and valid.
         let ty = unsafe { (*sock).type_ };
         // SAFETY: `net` is valid for the call.
-        let object = S::create(unsafe { Net::from_raw(net) }, ty.into(), protocol, kern != 0)?;
+        let namespace = unsafe { Net::from_raw(net) };
+        let object = S::create(namespace, ty.into(), protocol, kern != 0)?;
         let data = Arc::into_raw(object);
         // SAFETY: The tables are registered, and say what size the socket has. The reference goes
         // to the socket if the helper succeeds.

@@ -188,14 +188,6 @@ mod tests {
         timer: Timer,
     }
 
-    impl Drop for Dropped {
-        fn drop(&mut self) {
-            self.0.store(1, Relaxed);
-        }
-    }
-
-    struct Dropped(Arc<Atomic<u32>>);
-
     impl_timer! { impl Timer for Clock { self.timer } }
 
     impl TimerOwner for Clock {
@@ -268,31 +260,18 @@ mod tests {
         Ok(())
     }
 
-    #[test]
-    fn last_reference_may_go_in_the_callback() -> Result {
-        let gone = Arc::new(Atomic::new(0u32), GFP_KERNEL)?;
-        let owner = Arc::pin_init(
-            pin_init!(Lonely {
-                mark: Dropped(gone.clone()),
-                timer <- Timer::new(),
-            }),
-            GFP_KERNEL,
-        )?;
-        Timer::arm(&owner, now_ns() + 2_000_000);
-        drop(owner);
-        for _ in 0..1000 {
-            if gone.load(Relaxed) == 1 {
-                break;
-            }
-            fsleep(Delta::from_millis(5));
+    /// Counts how often one was dropped.
+    struct Grave(Arc<Atomic<u32>>);
+
+    impl Drop for Grave {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Relaxed);
         }
-        assert_eq!(gone.load(Relaxed), 1);
-        Ok(())
     }
 
     #[pin_data]
     struct Lonely {
-        mark: Dropped,
+        _grave: Grave,
         #[pin]
         timer: Timer,
     }
@@ -301,5 +280,28 @@ mod tests {
 
     impl TimerOwner for Lonely {
         fn expired(self: &Arc<Self>) {}
+    }
+
+    #[test]
+    fn last_reference_may_go_in_the_callback() -> Result {
+        let dropped = Arc::new(Atomic::new(0u32), GFP_KERNEL)?;
+        let grave = Grave(dropped.clone());
+        let owner = Arc::pin_init(
+            pin_init!(Lonely {
+                _grave: grave,
+                timer <- Timer::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+        Timer::arm(&owner, now_ns() + 2_000_000);
+        drop(owner);
+        for _ in 0..1000 {
+            if dropped.load(Relaxed) != 0 {
+                break;
+            }
+            fsleep(Delta::from_millis(5));
+        }
+        assert_eq!(dropped.load(Relaxed), 1);
+        Ok(())
     }
 }

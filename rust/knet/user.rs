@@ -18,6 +18,9 @@ use kernel::{
 /// One part: where it begins and how long it is.
 type Part = bindings::qnet_iov;
 
+/// The most that is read into one piece of kernel memory.
+const MAX_READ: usize = 1 << 24;
+
 /// The parts of a buffer.
 enum Parts {
     One(Part),
@@ -105,6 +108,10 @@ impl UserBuf {
     /// Errors: `EFAULT`, `ENOMEM`; then `to` is as it was.
     pub(crate) fn read_all(&self, to: &mut KVVec<u8>, max: usize) -> Result<usize> {
         let n = self.len.min(max);
+        // The kernel warns of whoever asks for more than an allocation can ever be.
+        if n > MAX_READ {
+            return Err(ENOMEM);
+        }
         let old = to.len();
         to.reserve(n, GFP_KERNEL)?;
         let spare = to.spare_capacity_mut();
@@ -181,11 +188,7 @@ fn read_parts(base: u64, count: usize) -> Result<KVec<Part>> {
     let spare = list.spare_capacity_mut();
     // SAFETY: There is room for `count` parts.
     let done = unsafe {
-        bindings::qnet_helper_from_user(
-            spare.as_mut_ptr().cast(),
-            base,
-            count * size_of::<Part>(),
-        )
+        bindings::qnet_helper_from_user(spare.as_mut_ptr().cast(), base, count * size_of::<Part>())
     };
     if !done {
         return Err(EFAULT);
@@ -201,5 +204,7 @@ fn total(parts: &[Part]) -> Result<usize> {
     for part in parts {
         sum = sum.checked_add(part.len).ok_or(EINVAL)?;
     }
-    isize::try_from(sum).map(isize::unsigned_abs).map_err(|_| EINVAL)
+    isize::try_from(sum)
+        .map(isize::unsigned_abs)
+        .map_err(|_| EINVAL)
 }

@@ -17,11 +17,7 @@ use core::{
     marker::PhantomPinned,
     ptr, //
 };
-use kernel::{
-    prelude::*,
-    sync::lock::Lock,
-    types::Opaque,
-};
+use kernel::{prelude::*, sync::lock::Lock, types::Opaque};
 
 /// How a wait ended. The condition is to be looked at again after [`Woken`](Wait::Woken).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +97,8 @@ impl WaitQueue {
         // SAFETY: `head` was initialised; the guard proves that this thread holds the lock, and is
         // borrowed exclusively, so that nobody looks at the data while it is not held. The helper
         // returns with the lock held again.
-        let result = unsafe {
-            bindings::qnet_helper_wait(self.head.get(), lock, deadline, killable)
-        };
+        let result =
+            unsafe { bindings::qnet_helper_wait(self.head.get(), lock, deadline, killable) };
         match result as u32 {
             bindings::qnet_wait_result_QNET_WAIT_SIGNAL => Wait::Signal,
             bindings::qnet_wait_result_QNET_WAIT_TIMED_OUT => Wait::TimedOut,

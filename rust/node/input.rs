@@ -83,10 +83,7 @@ fn take(link: &Arc<Link>, mut frame: RxSkb) -> Result<(), Counter> {
     }
     match header.ptype {
         PacketType::TcsInit => init(link, &header, frame),
-        PacketType::TcsRemUp
-        | PacketType::TcsUp
-        | PacketType::TcsDown
-        | PacketType::TcsRemDown => {
+        PacketType::TcsRemUp | PacketType::TcsUp | PacketType::TcsDown | PacketType::TcsRemDown => {
             peer_of(link, &header, &frame)?.on_control(&header);
             Ok(())
         }
@@ -125,7 +122,11 @@ fn check_crc(node: &Node, header: &Header, packet: &RxSkb) -> Result<(), Counter
     if !header.flags.contains(Flags::CRC) {
         let options = &node.options;
         let wanted = options.do_crc.load(Relaxed) != 0 && options.enforce_crc.load(Relaxed) != 0;
-        return if wanted { Err(Counter::DropNoCrc) } else { Ok(()) };
+        return if wanted {
+            Err(Counter::DropNoCrc)
+        } else {
+            Ok(())
+        };
     }
     let mut head = [0; HEADER_LEN];
     packet
@@ -218,9 +219,13 @@ fn init(link: &Arc<Link>, header: &Header, mut frame: RxSkb) -> Result<(), Count
     if mine == theirs {
         return Err(Counter::LrDuplicateName);
     }
-    let peer = node.peer_or_new(&theirs).map_err(|_| Counter::DropLimit)?;
+    let peer = node.peer_or_new(&theirs).map_err(resolver::refused)?;
     peer.on_init(link, from, header, mine < theirs)
-        .map_err(|_| Counter::DropNoMemory)
+        .map_err(|error| match error {
+            ENOSPC => Counter::DropLimit,
+            EHOSTDOWN => Counter::DropState,
+            _ => Counter::DropNoMemory,
+        })
 }
 
 /// A packet of the LAN resolver.

@@ -126,7 +126,10 @@ impl Bindings {
     ///
     /// Errors: `EINVAL` for what cannot be the name of an interface.
     pub(super) fn want_all(&mut self, names: &[u8]) -> Result {
-        for name in names.split(|&byte| byte == b',').filter(|name| !name.is_empty()) {
+        for name in names
+            .split(|&byte| byte == b',')
+            .filter(|name| !name.is_empty())
+        {
             if name == b"all" {
                 self.all = true;
             } else {
@@ -152,7 +155,9 @@ impl Bindings {
     }
 
     fn find(&self, name: &DevName) -> Option<usize> {
-        self.bindings.iter().position(|binding| binding.name == *name)
+        self.bindings
+            .iter()
+            .position(|binding| binding.name == *name)
     }
 
     /// The binding that waits for an interface of that name.
@@ -255,7 +260,10 @@ impl Node {
     pub(crate) fn binding_at(&self, index: usize) -> Option<(DevName, Option<Arc<Link>>)> {
         let bindings = self.links.lock();
         let binding = bindings.bindings.get(index)?;
-        let link = binding.attached.as_ref().map(|attached| attached.link.clone());
+        let link = binding
+            .attached
+            .as_ref()
+            .map(|attached| attached.link.clone());
         Some((binding.name, link))
     }
 }
@@ -350,10 +358,7 @@ impl DevEvents for LinkEvents {
                 appeared(&node, dev);
             }
             DevEvent::ChangeAddr => resolver::restart(&node),
-            DevEvent::GoingDown
-            | DevEvent::Down
-            | DevEvent::ChangeMtu
-            | DevEvent::Change => {}
+            DevEvent::GoingDown | DevEvent::Down | DevEvent::ChangeMtu | DevEvent::Change => {}
         }
     }
 }

@@ -166,9 +166,11 @@ impl Node {
 
     /// Whether `name` in `domain` is this node.
     pub(crate) fn is_me(&self, name: &[u8], domain: &[u8]) -> bool {
-        self.identity.lock().fqnn.as_ref().is_some_and(|fqnn| {
-            fqnn.name() == name && fqnn.domain() == domain
-        })
+        self.identity
+            .lock()
+            .fqnn
+            .as_ref()
+            .is_some_and(|fqnn| fqnn.name() == name && fqnn.domain() == domain)
     }
 
     /// The pid namespace of process numbers on the wire.
@@ -274,9 +276,7 @@ fn initial_name() -> Option<Fqnn> {
     let length = uts::hostname(&mut buffer);
     let host = buffer.get(..length)?;
     match names::parse_host(host) {
-        Ok(fqnn) if fqnn.name() != b"localhost" && fqnn.name() != b"(none)" => {
-            Some(fqnn)
-        }
+        Ok(fqnn) if fqnn.name() != b"localhost" && fqnn.name() != b"(none)" => Some(fqnn),
         Ok(_) => None,
         Err(_) => {
             pr_warn_ratelimited!(

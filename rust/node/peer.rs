@@ -71,7 +71,10 @@ use crate::{
 use kernel::{
     prelude::*,
     sync::{
-        atomic::Relaxed,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc, //
     },
 };
@@ -267,6 +270,8 @@ pub(crate) struct Peer {
     /// This node's number for it.
     pub(crate) nd: u16,
     pub(crate) fqnn: Fqnn,
+    /// Connections of programs here that lead to it.
+    users: Atomic<i32>,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// Woken when there is room for messages, or the session has ended.
@@ -350,6 +355,7 @@ impl Peer {
                 node: node.clone(),
                 nd,
                 fqnn: fqnn.clone(),
+                users: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
                     path: None,
                     heard: now(),
@@ -370,6 +376,23 @@ impl Peer {
     /// Whether it is known where the peer is.
     pub(crate) fn is_located(&self) -> bool {
         self.inner.lock().path.is_some()
+    }
+
+    /// A connection begins to lead to the peer.
+    pub(crate) fn enter(&self) {
+        self.users.add(1, Relaxed);
+    }
+
+    /// A connection ends.
+    pub(crate) fn leave(&self) {
+        self.users.fetch_sub(1, Relaxed);
+    }
+
+    /// When the peer was last heard of, if no connection leads to it and there is no session.
+    pub(super) fn unused_since(&self) -> Option<Instant> {
+        let inner = self.inner.lock();
+        let unused = self.users.load(Relaxed) == 0 && inner.transport.is_none();
+        unused.then_some(inner.heard)
     }
 
     /// Whether the peer is reached by `link`.
@@ -457,7 +480,11 @@ impl Peer {
             let current = inner.connection;
             drop(inner);
             self.node.release_connection(connection);
-            return if current != 0 { Ok(current) } else { Err(EHOSTDOWN) };
+            return if current != 0 {
+                Ok(current)
+            } else {
+                Err(EHOSTDOWN)
+            };
         }
         let mut unused = None;
         let transport = match inner.transport.as_mut() {
@@ -491,7 +518,10 @@ impl Peer {
             if inner.connection != connection {
                 return Err(EHOSTDOWN);
             }
-            let waiting = inner.transport.as_ref().map_or(0, |transport| transport.pending.len());
+            let waiting = inner
+                .transport
+                .as_ref()
+                .map_or(0, |transport| transport.pending.len());
             if waiting < PENDING_SOFT {
                 return Ok(());
             }
@@ -526,7 +556,9 @@ impl Peer {
                 self.node.stats.count(Counter::DropLimit);
                 return Err(ENOBUFS);
             }
-            transport.pending.push(Outgoing { draft, tag }, GFP_ATOMIC)?;
+            transport
+                .pending
+                .push(Outgoing { draft, tag }, GFP_ATOMIC)?;
             if let Some(seq) = answers {
                 transport.session.answering(seq);
             }
@@ -567,7 +599,12 @@ impl Peer {
             opener = inner.opener;
             let connection = core::mem::replace(&mut inner.connection, 0);
             let closing = core::mem::replace(&mut inner.closing, 0);
-            (connection, closing, inner.path.take(), inner.transport.take())
+            (
+                connection,
+                closing,
+                inner.path.take(),
+                inner.transport.take(),
+            )
         };
         self.timer.shutdown();
         drop(path);
@@ -698,10 +735,12 @@ impl Peer {
     pub(super) fn on_ack(self: &Arc<Self>, header: &Header) {
         let taken = {
             let mut inner = self.inner.lock();
+            let now = now();
+            inner.heard = now;
             inner
                 .transport
                 .as_mut()
-                .is_some_and(|transport| transport.session.on_ack(header, now()).is_ok())
+                .is_some_and(|transport| transport.session.on_ack(header, now).is_ok())
         };
         if !taken {
             self.node.stats.count(Counter::DropAck);
@@ -721,6 +760,8 @@ impl Peer {
     fn hold(&self, header: &Header, skb: RxSkb) -> Option<u32> {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
+        let now = now();
+        inner.heard = now;
         let transport = inner.transport.as_mut()?;
         let slot = Transport::slot(header.seq);
         if let Some(Some(held)) = transport.rx.get(slot) {
@@ -730,7 +771,7 @@ impl Peer {
                 return None;
             }
         }
-        match transport.session.on_data(header, now()) {
+        match transport.session.on_data(header, now) {
             RxVerdict::Deliver => {
                 transport.deliver_end = header.seq.wrapping_add(1);
             }

@@ -164,10 +164,19 @@ pub(super) fn packet(link: &Arc<Link>, packet: &Packet<'_>, from: [u8; 6]) -> Re
 
 fn learn(link: &Arc<Link>, theirs: &Fqnn, mac: [u8; 6]) -> Result<(), Counter> {
     let node = &link.node;
-    let peer = node.peer_or_new(theirs).map_err(|_| Counter::DropLimit)?;
+    let peer = node.peer_or_new(theirs).map_err(refused)?;
     peer.locate(link, mac);
     node.learned.wake_all();
     Ok(())
+}
+
+/// Under which name a node that was not put into the table is counted.
+pub(super) fn refused(error: Error) -> Counter {
+    if error == ENOSPC {
+        Counter::LrTableFull
+    } else {
+        Counter::DropNoMemory
+    }
 }
 
 fn reply(link: &Arc<Link>, asked: &Packet<'_>, to: [u8; 6]) -> Result<(), Counter> {
@@ -203,6 +212,7 @@ impl Node {
         if self.links().iter().all(Option::is_none) {
             return Err(ENETDOWN);
         }
+        self.make_room();
         self.table.lock().ask(fqnn)?;
         let result = self.ask(fqnn, deadline);
         self.table.lock().asked_enough(fqnn);

@@ -8,10 +8,7 @@ use super::{
 };
 use crate::{
     proto::names::Fqnn,
-    stats::{
-        Counter,
-        Gauge, //
-    },
+    stats::Gauge, //
 };
 use kernel::{
     prelude::*,
@@ -79,7 +76,11 @@ impl Table {
     }
 
     /// A free place of `places`, searched from `next` on, so that a number comes round late.
-    fn free_place(places: &mut KVec<Option<Arc<Peer>>>, next: usize, limit: usize) -> Result<usize> {
+    fn free_place(
+        places: &mut KVec<Option<Arc<Peer>>>,
+        next: usize,
+        limit: usize,
+    ) -> Result<usize> {
         if places.len() < limit {
             places.push(None, GFP_ATOMIC)?;
             return Ok(places.len() - 1);
@@ -90,7 +91,11 @@ impl Table {
             .ok_or(ENOSPC)
     }
 
-    fn put(places: &mut KVec<Option<Arc<Peer>>>, index: usize, peer: Option<Arc<Peer>>) -> Option<Arc<Peer>> {
+    fn put(
+        places: &mut KVec<Option<Arc<Peer>>>,
+        index: usize,
+        peer: Option<Arc<Peer>>,
+    ) -> Option<Arc<Peer>> {
         places
             .get_mut(index)
             .and_then(|place| core::mem::replace(place, peer))
@@ -122,7 +127,7 @@ impl Node {
 
     /// The peer of that name, made if it is not known. Legal in softirq.
     ///
-    /// Errors: `ENOMEM`; `ENOSPC` when the table is full, which is counted.
+    /// Errors: `ENOMEM`; `ENOSPC` when the table is full.
     pub(super) fn peer_or_new(self: &Arc<Self>, fqnn: &Fqnn) -> Result<Arc<Peer>> {
         if let Some(peer) = self.peer_by_name(fqnn) {
             return Ok(peer);
@@ -131,9 +136,7 @@ impl Node {
             let mut guard = self.table.lock();
             let table = &mut *guard;
             let next = table.next_nd;
-            let index = Table::free_place(&mut table.by_nd, next, MAX_PEERS).inspect_err(|_| {
-                self.stats.count(Counter::LrTableFull);
-            })?;
+            let index = Table::free_place(&mut table.by_nd, next, MAX_PEERS)?;
             table.next_nd = (index + 1) % MAX_PEERS;
             index
         };
@@ -155,6 +158,37 @@ impl Node {
         Ok(peer)
     }
 
+    /// Forgets the peer that was not heard of for the longest time, if the table is full and there
+    /// is one that nobody uses: a LAN full of names must not keep programs from finding another.
+    /// Process context, may sleep.
+    pub(super) fn make_room(&self) {
+        let forgotten = {
+            let mut guard = self.table.lock();
+            let table = &mut *guard;
+            if table.by_nd.iter().flatten().count() < MAX_PEERS {
+                return;
+            }
+            let oldest = table
+                .by_nd
+                .iter()
+                .flatten()
+                .filter_map(|peer| peer.unused_since().map(|since| (since, peer.nd)))
+                .min();
+            let Some((_, nd)) = oldest else {
+                return;
+            };
+            let peer = Table::put(&mut table.by_nd, usize::from(nd) - 1, None);
+            let entry = peer
+                .as_ref()
+                .and_then(|peer| table.by_name.remove_node(&peer.fqnn));
+            (peer, entry)
+        };
+        if let (Some(peer), _) = &forgotten {
+            peer.retire();
+            self.stats.leave(Gauge::Nodes);
+        }
+    }
+
     /// Reserves a connection id for a session with `peer`. Legal in softirq.
     ///
     /// Errors: `ENOMEM`, `ENOSPC`.
@@ -162,8 +196,7 @@ impl Node {
         let mut guard = self.table.lock();
         let table = &mut *guard;
         let next = table.next_connection;
-        let index = Table::free_place(&mut table.by_connection, next, MAX_CONNECTIONS)
-            .inspect_err(|_| self.stats.count(Counter::DropLimit))?;
+        let index = Table::free_place(&mut table.by_connection, next, MAX_CONNECTIONS)?;
         table.next_connection = (index + 1) % MAX_CONNECTIONS;
         Table::put(&mut table.by_connection, index, Some(peer.clone()));
         let counter = u32::try_from(index + 1).map_err(|_| ENOSPC)?;

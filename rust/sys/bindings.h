@@ -29,7 +29,7 @@ enum qnet_sizes {
 	QNET_SIZEOF_SOCK	= sizeof(struct sock),
 	QNET_SIZEOF_QNET_SOCK	= sizeof(struct qnet_sock),
 	QNET_SIZEOF_PROTO	= sizeof(struct proto),
-	QNET_SIZEOF_PROTO_OPS	= sizeof(struct proto_ops),
+	QNET_SIZEOF_PROTO_OPS	= sizeof(const struct proto_ops),
 	QNET_SIZEOF_SOCKET	= sizeof(struct socket),
 	QNET_SIZEOF_SK_BUFF	= sizeof(struct sk_buff),
 	QNET_SIZEOF_PACKET_TYPE	= sizeof(struct packet_type),

@@ -116,9 +116,9 @@ int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
 	else
 		timed_out = !schedule_hrtimeout_range(&expires, 0,
 						      HRTIMER_MODE_ABS);
-	if (qnet_leave_queue(wq, &wait))
+	if (qnet_leave_queue(wq, &wait)) {
 		timed_out = false;
-	else if (signal_pending_state(state, current)) {
+	} else if (signal_pending_state(state, current)) {
 		spin_lock_bh(lock);
 		return QNET_WAIT_SIGNAL;
 	}
@@ -130,13 +130,12 @@ int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
  * qnet_helper_wake_one() - wake the waiter that has waited longest, if any
  * @wq: the queue
  *
- * Needs no barrier before the look at the queue: waiters are queued under
- * the lock that the caller took to change the condition (qnet_helper_wait()).
  * The wake-up is of the "sync" kind, since the one who wakes is about to
  * sleep (a client for its reply, a server for the next message).
  */
 void qnet_helper_wake_one(struct wait_queue_head *wq)
 {
+	/* Waiters queue under the lock that the condition was changed under. */
 	if (waitqueue_active(wq))
 		__wake_up_sync_key(wq, TASK_NORMAL, NULL);
 }
@@ -147,6 +146,7 @@ void qnet_helper_wake_one(struct wait_queue_head *wq)
  */
 void qnet_helper_wake_all(struct wait_queue_head *wq)
 {
+	/* Waiters queue under the lock that the condition was changed under. */
 	if (waitqueue_active(wq))
 		wake_up_all(wq);
 }
@@ -322,7 +322,7 @@ struct qnet_pernet *qnet_helper_pernet_slot(const struct net *net,
 
 /**
  * qnet_helper_pernet_get() - find our object in a namespace
- * @slot: our memory there; the caller is in an RCU read-side critical section
+ * @slot: our memory there, which does not vanish during the call
  * @get: takes a reference to the object
  *
  * Return: the object with a reference, or NULL.
@@ -330,9 +330,8 @@ struct qnet_pernet *qnet_helper_pernet_slot(const struct net *net,
 const void *qnet_helper_pernet_get(struct qnet_pernet *slot,
 				   void (*get)(const void *object))
 {
-	const void *object = rcu_dereference(slot->data);
+	const void *object = rcu_dereference_check(slot->data, true);
 
-	/* The slot's own reference stays until a grace period is over. */
 	if (object)
 		get(object);
 	return object;
@@ -349,15 +348,14 @@ void qnet_helper_pernet_set(struct qnet_pernet *slot, void *data)
 }
 
 /**
- * qnet_helper_pernet_hide() - let nobody find our object any more
+ * qnet_helper_pernet_take() - take our object out of a namespace
  * @slot: our memory in a namespace that is ending
  *
- * Return: the object; the reference stays with the slot.
+ * Return: the object with the slot's reference.
  */
-void *qnet_helper_pernet_hide(struct qnet_pernet *slot)
+void *qnet_helper_pernet_take(struct qnet_pernet *slot)
 {
-	slot->hidden = rcu_replace_pointer(slot->data, NULL, true);
-	return slot->hidden;
+	return rcu_replace_pointer(slot->data, NULL, true);
 }
 
 /* --- sockets --- */

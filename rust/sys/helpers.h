@@ -49,6 +49,7 @@ void qnet_helper_wake_all(struct wait_queue_head *wq);
  */
 struct qnet_timer {
 	struct hrtimer timer;
+	/* Serialises arming, disarming and shutting down. */
 	spinlock_t lock;
 	bool dead;
 	const void *owner;
@@ -70,12 +71,10 @@ u64 qnet_helper_now_ns(void);
 /**
  * struct qnet_pernet - our memory in each namespace
  * @data: what can be found in it; NULL while the namespace comes and goes
- * @hidden: @data, between pre_exit and exit
  * @life: tells those who remember the namespace whether it is still there
  */
 struct qnet_pernet {
 	void __rcu *data;
-	void *hidden;
 	void *life;
 };
 
@@ -88,7 +87,7 @@ struct qnet_pernet *qnet_helper_pernet_slot(const struct net *net,
 const void *qnet_helper_pernet_get(struct qnet_pernet *slot,
 				   void (*get)(const void *object));
 void qnet_helper_pernet_set(struct qnet_pernet *slot, void *data);
-void *qnet_helper_pernet_hide(struct qnet_pernet *slot);
+void *qnet_helper_pernet_take(struct qnet_pernet *slot);
 
 /* --- sockets --- */
 

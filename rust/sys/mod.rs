@@ -38,10 +38,7 @@ pub(crate) mod bindings {
     // SAFETY: `__BindgenBitfieldUnit<Storage>` is a newtype around `Storage`.
     unsafe impl<Storage> Zeroable for __BindgenBitfieldUnit<Storage> where Storage: Zeroable {}
 
-    include!(concat!(
-        env!("QNET_OBJ"),
-        "/rust/sys/bindings_generated.rs"
-    ));
+    include!(concat!(env!("QNET_OBJ"), "/rust/sys/bindings_generated.rs"));
 }
 
 /// Asserts that Rust lays a type out as C does.

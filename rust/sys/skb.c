@@ -103,7 +103,12 @@ u32 qnet_helper_skb_crc32_be(struct sk_buff *skb, u32 seed, u32 from, u32 to)
 		return crc32_be(seed, skb->data + from, to - from);
 
 	skb_prepare_seq_read(skb, from, to, &state);
-	while ((n = skb_seq_read(done, &data, &state)) != 0) {
+	while (done < to - from) {
+		n = skb_seq_read(done, &data, &state);
+		if (!n)
+			break;
+		/* A piece is given to its own end, not to ours. */
+		n = min(n, to - from - done);
 		seed = crc32_be(seed, data, n);
 		done += n;
 	}

@@ -87,9 +87,13 @@ fn send(coid: c_int, message: Result<Source<'_>>, reply: Result<Sink<'_>>) -> Re
     let timeout = timer::take();
     match raw::send(coid, message?, reply?, timeout) {
         Ok(sent) => Ok(sent.status),
-        // A server may answer with this number too; it is only ours to change when the
-        // descriptor is no socket of Qnet's.
-        Err(Error::ENOTTY) if !raw::is_ours(raw::fd_of(coid)?) => Err(Error::EBADF),
+        // What other files and sockets say to the call. A server may answer with these numbers
+        // too, so they are changed only when there is no server.
+        Err(Error::ENOTTY | Error::ENOTCONN | Error::EINVAL)
+            if !raw::is_connection(raw::fd_of(coid)?) =>
+        {
+            Err(Error::EBADF)
+        }
         Err(error) => Err(error),
     }
 }

@@ -389,6 +389,13 @@ pub fn is_ours(fd: c_int) -> bool {
     status == 0 && domain == family()
 }
 
+/// Whether a descriptor is a connection.
+pub fn is_connection(fd: c_int) -> bool {
+    // SAFETY: A number of one of ours is not -1, and asking for a name neither keeps nor closes
+    // the descriptor.
+    is_ours(fd) && peer_name(unsafe { BorrowedFd::borrow_raw(fd) }).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -421,5 +428,6 @@ mod tests {
         let file = std::fs::File::open("/dev/null").unwrap();
         assert!(!is_ours(file.as_raw_fd()));
         assert!(!is_ours(-1));
+        assert!(!is_connection(file.as_raw_fd()));
     }
 }

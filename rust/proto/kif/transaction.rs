@@ -48,10 +48,7 @@ impl State {
             (State::Finished, _) => Err(TooLate),
             (State::Sent, Event::Receive) => Ok(State::Received),
             (State::Received, Event::Receive | Event::NotQueued) => Err(TooLate),
-            (
-                State::Sent | State::Received,
-                Event::Answer | Event::Abandon | Event::ServerGone,
-            )
+            (State::Sent | State::Received, Event::Answer | Event::Abandon | Event::ServerGone)
             | (State::Sent, Event::NotQueued) => Ok(State::Finished),
         }
     }

@@ -614,6 +614,8 @@ fn answers_are_no_sign_of_a_loss() {
     for seq in 2..=10 {
         tx.answered(seq, at(100));
     }
+    // Nor with an ACK that tells nothing else.
+    tx.acknowledged(0, 1, at(100)).unwrap();
     assert_eq!(tx.poll(at(100)), None);
     assert_eq!(tx.deadline(&timers()), Some(at(3100)));
 }

@@ -569,7 +569,7 @@ fn faults() -> impl Strategy<Value = (u32, u32, u32, u32, u64)> {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(config(600))]
 
     /// Whatever the link does short of silence, each message arrives once and in order, in a time
     /// that is far from the bound, and what is held stays within the window.
@@ -670,7 +670,10 @@ proptest! {
             world.run_for(Nanos::from_millis(millis));
         }
         world.each_link(|link| *link = Link::perfect(LAN));
-        // Each side may have to find out that the other one has forgotten it.
+        // Each side may have to find out that the other one has forgotten it: by a message, which
+        // fails then.
+        world.run_for(Nanos::from_secs(40));
+        bulk(&mut world, 4);
         world.run_for(Nanos::from_secs(40));
         let before = world.delivered.len();
         bulk(&mut world, 30);

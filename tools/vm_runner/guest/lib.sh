@@ -48,3 +48,46 @@ meet() {
 	[ "$_answer" = "met $1" ]
 }
 [ ! -e /dev/qnet-control ] || exec 3<>/dev/qnet-control
+
+# capture NAMESPACE INTERFACE FILE: begins to record Qnet frames. Needs --add /usr/bin/dumpcap.
+capture() {
+	ip netns exec "$1" dumpcap -q -i "$2" -f 'ether proto 0x8204' -w "$3" 2>/tmp/dumpcap.log &
+	_capture=$!
+	wait_for 20 grep -q '^File:' /tmp/dumpcap.log
+}
+
+# capture_end: ends what `capture` began, with all that came until now in the file.
+capture_end() {
+	# The kernel hands frames to the capture in blocks, a tenth of a second after the last one.
+	sleep 0.5
+	kill -TERM "$_capture"
+	wait "$_capture" || true
+}
+
+# ktap_plan N: the first lines of a document of N results.
+ktap_plan() {
+	_results=0
+	_failures=0
+	echo "KTAP version 1"
+	echo "1..$1"
+}
+
+# ktap NAME COMMAND...: a result: passed when the command succeeds. What it prints is told when it fails.
+ktap() {
+	_name=$1
+	shift
+	_results=$((_results + 1))
+	mark "$_name"
+	if ("$@") >/tmp/ktap.log 2>&1; then
+		echo "ok $_results $_name"
+	else
+		_failures=$((_failures + 1))
+		sed 's/^/# /' /tmp/ktap.log
+		echo "not ok $_results $_name"
+	fi
+}
+
+# ktap_end: succeeds when no result was a failure.
+ktap_end() {
+	[ "$_failures" -eq 0 ]
+}

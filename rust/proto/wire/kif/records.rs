@@ -37,7 +37,7 @@ pub struct Vtid {
 /// CONNECT: a client's first words to a channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connect {
-    /// [`VERSION`].
+    /// [`VERSION`](super::VERSION).
     pub version: u32,
     /// The process that has the channel.
     pub server_pid: i32,

@@ -184,7 +184,7 @@ fn run(action: Action) -> Outcome<ExitCode> {
         Action::Server { pid } => serve_machine(pid),
         Action::List => {
             for suite in SUITES {
-                for case in suite.cases(false, false).chain(suite.cases(true, false)) {
+                for case in suite.all() {
                     println!("{}.{}", suite.name, case.name);
                 }
             }
@@ -375,8 +375,5 @@ fn run_here(name: &str, place: Place) -> ExitCode {
 fn find(name: &str) -> Option<&'static Case> {
     let (suite, case) = name.split_once('.')?;
     let suite = SUITES.iter().find(|known| known.name == suite)?;
-    suite
-        .cases(false, false)
-        .chain(suite.cases(true, false))
-        .find(|known| known.name == case)
+    suite.all().iter().find(|known| known.name == case)
 }

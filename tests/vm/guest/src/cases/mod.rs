@@ -96,6 +96,11 @@ const fn suite(name: &'static str, cases: &'static [Case]) -> Suite {
 }
 
 impl Suite {
+    /// All of its cases.
+    pub fn all(&self) -> &'static [Case] {
+        self.cases
+    }
+
     /// The cases that make sense here.
     pub fn cases(&self, remote: bool, judged: bool) -> impl Iterator<Item = &'static Case> {
         self.cases.iter().filter(move |case| {

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The rules of send-receive-reply: who may finish a transaction, where a connection stands, which
+//! time-outs run, what a priority from the network counts as.
+
+use proptest::prelude::*;
+use qnet_host_tests::proto::kif::{
+    connection::{self, Begin},
+    priority,
+    transaction::{Event, State, TimeoutStates, TooLate},
+};
+
+const EVENTS: [Event; 5] = [
+    Event::Receive,
+    Event::Answer,
+    Event::Abandon,
+    Event::ServerGone,
+    Event::NotQueued,
+];
+
+#[test]
+fn a_message_is_received_once_and_finished_once() {
+    assert_eq!(State::Sent.step(Event::Receive), Ok(State::Received));
+    assert_eq!(State::Received.step(Event::Receive), Err(TooLate));
+    for event in EVENTS {
+        assert_eq!(State::Finished.step(event), Err(TooLate), "{event:?}");
+    }
+}
+
+#[test]
+fn what_was_received_can_no_longer_be_refused_by_the_queue() {
+    assert_eq!(State::Sent.step(Event::NotQueued), Ok(State::Finished));
+    assert_eq!(State::Received.step(Event::NotQueued), Err(TooLate));
+}
+
+#[test]
+fn either_side_may_finish_in_either_state() {
+    for state in [State::Sent, State::Received] {
+        for event in [Event::Answer, Event::Abandon, Event::ServerGone] {
+            assert_eq!(
+                state.step(event),
+                Ok(State::Finished),
+                "{state:?} {event:?}"
+            );
+        }
+    }
+}
+
+proptest! {
+    /// However events are interleaved, one of them decides, and nothing happens after it.
+    #[test]
+    fn exactly_one_event_decides(order in proptest::collection::vec(0usize..5, 0..40)) {
+        let mut state = State::Sent;
+        let mut decided = 0;
+        for index in order {
+            match state.step(EVENTS[index]) {
+                Ok(State::Finished) => {
+                    decided += 1;
+                    state = State::Finished;
+                }
+                Ok(next) => state = next,
+                Err(TooLate) => {}
+            }
+        }
+        prop_assert!(decided <= 1);
+        prop_assert_eq!(decided == 1, state == State::Finished);
+    }
+
+    #[test]
+    fn a_claimed_priority_is_brought_into_range(claimed in any::<i32>()) {
+        let priority = priority::clamp(claimed);
+        prop_assert!((priority::MIN..=priority::MAX).contains(&priority));
+        if (1..=255).contains(&claimed) {
+            prop_assert_eq!(i32::from(priority), claimed);
+        }
+    }
+
+    #[test]
+    fn only_known_bits_are_time_out_states(bits in any::<u32>()) {
+        prop_assert_eq!(TimeoutStates::new(bits).is_some(), bits & !0x70 == 0);
+    }
+}
+
+#[test]
+fn a_time_out_runs_in_its_states() {
+    let states = |bits| TimeoutStates::new(bits).expect("known bits");
+    let send = states(TimeoutStates::SEND);
+    let reply = states(TimeoutStates::REPLY);
+    let receive = states(TimeoutStates::RECEIVE);
+    let both = states(TimeoutStates::SEND | TimeoutStates::REPLY);
+
+    assert!(send.runs_in(State::Sent, false) && !send.runs_in(State::Received, false));
+    assert!(!reply.runs_in(State::Sent, false) && reply.runs_in(State::Received, false));
+    assert!(both.runs_in(State::Sent, false) && both.runs_in(State::Received, false));
+    // Over the network the two states look alike.
+    assert!(send.runs_in(State::Sent, true) && reply.runs_in(State::Sent, true));
+    assert!(!receive.runs_in(State::Sent, true) && receive.runs_in_receive());
+    for any in [send, reply, both, receive] {
+        assert!(!any.runs_in(State::Finished, false));
+    }
+    assert!(send.cares_for_receive() && reply.cares_for_receive());
+    assert!(!both.cares_for_receive() && !receive.cares_for_receive());
+}
+
+#[test]
+fn the_first_sender_connects_and_the_others_wait() {
+    use connection::State;
+    let (state, begin) = State::Idle.begin();
+    assert_eq!((state, begin), (State::Connecting, Begin::Connect));
+    assert_eq!(state.begin(), (State::Connecting, Begin::Wait));
+    let state = state.succeeded(7, 3).expect("it was asked for");
+    assert_eq!(
+        state.begin().1,
+        Begin::Send {
+            server_id: 7,
+            session: 3
+        }
+    );
+    assert_eq!(state.succeeded(8, 3), None);
+    assert_eq!(State::Idle.succeeded(7, 3), None);
+    assert_eq!(State::Dead.begin(), (State::Dead, Begin::Dead));
+}
+
+#[test]
+fn a_connection_dies_with_its_session_and_no_other() {
+    use connection::State;
+    let connected = State::Connected {
+        server_id: 7,
+        session: 3,
+    };
+    assert_eq!(connected.session_ended(3), State::Dead);
+    assert_eq!(connected.session_ended(4), connected);
+    assert_eq!(State::Connecting.session_ended(4), State::Idle);
+    assert_eq!(State::Connecting.failed(), Some(State::Idle));
+    assert_eq!(connected.failed(), None);
+    assert_eq!(State::Dead.session_ended(3), State::Dead);
+}

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# End to end between two machines: b has the servers, a has the clients.
+#
+#   pair.sh a|b
+
+. /qnet/lib.sh
+
+me=$1
+ip link set eth0 up
+hostname "$me"
+load "bind=eth0" || exit
+meet loaded || exit
+
+if [ "$me" = b ]; then
+	qnet-vmtest server --pid 1000
+	status=$?
+	meet tested
+	cat /proc/qnetstats
+	exit "$status"
+fi
+qnet-vmtest client --node b --pid 1000 --stop
+status=$?
+meet tested
+exit "$status"
