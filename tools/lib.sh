@@ -20,6 +20,14 @@ else
 	QNET_BOLD='' QNET_PLAIN=''
 fi
 
+# A script that calls another one passes on how long it has been running.
+SECONDS=${QNET_ELAPSED:-0}
+
+# in_build_root: is this the build root already?
+in_build_root() {
+	[ "$QNET_TOP" = /src/qnet ] && [ -e /srv/qnet/packages.stamp ]
+}
+
 # say WORDS: one line of progress, with the seconds since the script began.
 say() {
 	printf '%s[%4ds]%s %s\n' "$QNET_BOLD" "$SECONDS" "$QNET_PLAIN" "$*" >&2

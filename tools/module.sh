@@ -13,7 +13,7 @@
 
 kind=${1:-}
 case $kind in
-stock | debug) [ "$QNET_TOP" = /src/qnet ] || exec "$QNET_TOP/tools/enter" tools/module.sh "$@" ;;
+stock | debug) in_build_root || exec "$QNET_TOP/tools/enter" tools/module.sh "$@" ;;
 native) ;;
 *) die "usage: tools/module.sh stock|debug|native [MAKE-ARGUMENT...]" ;;
 esac

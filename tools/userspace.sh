@@ -13,7 +13,7 @@ if [ "${1:-}" = native ]; then
 	shift
 	target=native
 	need_tool cargo cargo
-elif [ "$QNET_TOP" != /src/qnet ]; then
+elif ! in_build_root; then
 	exec "$QNET_TOP/tools/enter" tools/userspace.sh "$@"
 fi
 export CARGO_TARGET_DIR=$QNET_TOP/build/target/$target

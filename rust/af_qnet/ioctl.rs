@@ -17,7 +17,6 @@ use crate::{
         process,
         transaction::{
             Client,
-            Outcome,
             Payload,
             Transaction, //
         },
@@ -28,12 +27,9 @@ use crate::{
         user::UserBuf, //
     },
     node::Node,
-    proto::{
-        kif::transaction::Event,
-        names::{
-            self,
-            Fqnn, //
-        },
+    proto::names::{
+        self,
+        Fqnn, //
     },
     uapi, //
 };
@@ -106,14 +102,14 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         Ok((rcvid, msglen)) => {
             receive.rcvid = rcvid;
             receive.info = info(channel, &transaction, msglen);
-            argument.write(&receive).inspect_err(|_| {
-                // The server does not know the rcvid, so nobody else can answer.
-                let _ = channel.process.error(rcvid, uapi::QNET_ESRVRFAULT);
-            })
+            argument
+                .write(&receive)
+                .inspect_err(|_| channel.process.withdraw(rcvid))
         }
         Err(error) => {
-            // The message has left the queue: its sender is told that the server failed.
-            refuse(channel, transaction);
+            // The message has left the queue, so its sender is told that the server failed. If the
+            // channel ended meanwhile, it has been told.
+            let _ = transaction.fail(uapi::QNET_ESRVRFAULT);
             Err(error)
         }
     }
@@ -130,24 +126,10 @@ fn deliver(
     let rcvid = channel.process.received(transaction.clone())?;
     if channel.is_destroyed() {
         // Destroyed in between: who did it may have searched the table before it was there.
-        let _ = channel.process.error(rcvid, -ESRCH.to_errno());
+        channel.process.withdraw(rcvid);
         return Err(ESRCH);
     }
     Ok((rcvid, msglen))
-}
-
-/// Fails a message that its server could not take in.
-fn refuse(channel: &Channel, transaction: Arc<Transaction>) {
-    match channel.process.received(transaction.clone()) {
-        Ok(rcvid) => {
-            // If it is answered or given up already, its sender knows.
-            let _ = channel.process.error(rcvid, uapi::QNET_ESRVRFAULT);
-        }
-        Err(_) => {
-            let told = Outcome::Error(process::srvrfault().to_errno());
-            let _ = transaction.finish(Event::ServerGone, told);
-        }
-    }
 }
 
 fn info(channel: &Channel, transaction: &Transaction, msglen: usize) -> uapi::MsgInfo {

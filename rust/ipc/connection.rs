@@ -4,6 +4,7 @@
 
 use super::{
     channel::Channel,
+    handles::place_behind,
     process::{
         ClientKey,
         Process, //
@@ -53,6 +54,7 @@ use crate::{
             Credentials,
             Message,
             MsgSend,
+            Unblock,
             Vtid, //
         },
     },
@@ -130,8 +132,14 @@ pub(crate) struct Connection {
     node: Arc<Node>,
     pub(crate) address: Address,
     target: Target,
+    /// The process whose connection it is.
+    owner: Pid,
     /// The name of the connection that the other node is told; 0 for a local one.
     client_id: Atomic<u32>,
+    /// The connections of processes that inherited this one, or were passed it: each is a client of
+    /// its own.
+    #[pin]
+    heirs: SpinLockBh<KVec<Arc<Connection>>>,
     #[pin]
     state: SpinLockBh<State>,
     /// Woken when the state changes.
@@ -153,18 +161,97 @@ impl Connection {
         }
     }
 
+    /// A connection of the calling process. One to another node is entered into the node's table.
     fn new(node: &Arc<Node>, address: Address, target: Target) -> Result<Arc<Self>> {
-        Arc::pin_init(
+        let connection = Arc::pin_init(
             try_pin_init!(Self {
                 node: node.clone(),
                 address,
                 target,
+                owner: Pid::of_caller(),
                 client_id: Atomic::new(0),
+                heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
                 changed <- WaitQueue::new(),
             }),
             GFP_KERNEL,
-        )
+        )?;
+        if let Target::There { peer, .. } = &connection.target {
+            let client_id = node.ipc.clients.lock().insert(connection.clone())?;
+            connection.client_id.store(client_id, Relaxed);
+            peer.enter();
+            node.stats.enter(Gauge::NetClient);
+        }
+        Ok(connection)
+    }
+
+    /// A connection of the calling process to a channel of this node.
+    fn to_channel(node: &Arc<Node>, address: Address, channel: Arc<Channel>) -> Result<Arc<Self>> {
+        let server = channel.process.clone();
+        let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()))?;
+        Self::new(node, address, Target::Here { channel, scoid })
+            .inspect_err(|_| server.detach_client(scoid))
+    }
+
+    /// The connection as the calling process's own.
+    ///
+    /// Errors: `EBADF` when it is dead, `EAGAIN`, `ENOMEM`.
+    fn of_caller(self: &Arc<Self>) -> Result<Arc<Self>> {
+        if self.owner.is_caller() {
+            return Ok(self.clone());
+        }
+        let known = {
+            let heirs = self.heirs.lock();
+            heirs.iter().find(|heir| heir.owner.is_caller()).cloned()
+        };
+        match known {
+            Some(heir) => Ok(heir),
+            None => self.inherit(),
+        }
+    }
+
+    /// Makes the calling process a client of its own.
+    fn inherit(self: &Arc<Self>) -> Result<Arc<Self>> {
+        self.bury_heirs();
+        let heir = match &self.target {
+            Target::Here { channel, .. } => {
+                Self::to_channel(&self.node, self.address, channel.clone())?
+            }
+            Target::There { peer, pid, chid } => {
+                let target = Target::There {
+                    peer: peer.clone(),
+                    pid: *pid,
+                    chid: *chid,
+                };
+                Self::new(&self.node, self.address, target)?
+            }
+        };
+        let entered = self.heirs.lock().push(heir.clone(), GFP_ATOMIC);
+        if let Err(error) = entered {
+            heir.end();
+            return Err(error.into());
+        }
+        if self.is_dead() {
+            // Detached in between: who did it may have looked at the heirs before.
+            heir.end();
+            return Err(EBADF);
+        }
+        Ok(heir)
+    }
+
+    /// Ends the connections of heirs that have died.
+    fn bury_heirs(&self) {
+        loop {
+            let dead = {
+                let mut heirs = self.heirs.lock();
+                let place = heirs.iter().position(|heir| !heir.owner.alive());
+                place.and_then(|place| heirs.remove(place).ok())
+            };
+            match dead {
+                Some(heir) => heir.end(),
+                None => return,
+            }
+        }
     }
 
     fn attach_here(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
@@ -179,9 +266,7 @@ impl Connection {
         if channel.is_private() && !server.pid.is_caller() {
             return Err(EPERM);
         }
-        let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()))?;
-        Self::new(node, address, Target::Here { channel, scoid })
-            .inspect_err(|_| server.detach_client(scoid))
+        Self::to_channel(node, address, channel)
     }
 
     fn attach_there(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
@@ -194,14 +279,7 @@ impl Connection {
             pid: address.pid,
             chid: address.chid,
         };
-        let connection = Self::new(node, address, target)?;
-        let client_id = node.ipc.clients.lock().insert(connection.clone())?;
-        connection.client_id.store(client_id, Relaxed);
-        if let Target::There { peer, .. } = &connection.target {
-            peer.enter();
-        }
-        node.stats.enter(Gauge::NetClient);
-        Ok(connection)
+        Self::new(node, address, target)
     }
 
     /// Whether it leads to `peer`.
@@ -252,13 +330,14 @@ impl Connection {
     /// was blocked, `EHOSTUNREACH` and `EHOSTDOWN` when the other node cannot be reached or was
     /// lost, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
-        let outcome = match &self.target {
-            Target::Here { channel, .. } => self.send_here(channel, request)?,
-            Target::There { peer, pid, chid } => self.send_there(peer, *pid, *chid, request)?,
+        let mine = self.of_caller()?;
+        let outcome = match &mine.target {
+            Target::Here { channel, .. } => mine.send_here(channel, request)?,
+            Target::There { peer, pid, chid } => mine.send_there(peer, *pid, *chid, request)?,
         };
         match outcome {
             Outcome::Reply { status, data } => Ok((status, data.copy_to(&request.reply)?)),
-            Outcome::Error(error) => Err(Error::from_errno(error)),
+            Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
             Outcome::Busy => Err(EAGAIN),
         }
     }
@@ -304,7 +383,7 @@ impl Connection {
             let _ = transaction.finish(Event::Abandon, Outcome::Error(EBADF.to_errno()));
         }
         let outcome = transaction.wait(&request.timeout, false);
-        if let Outcome::Error(_) = outcome {
+        if let Outcome::Abandoned(_) = outcome {
             channel.forget(&transaction);
         }
         Ok(outcome)
@@ -383,6 +462,9 @@ impl Connection {
         let outcome = there
             .transmit()
             .map(|()| transaction.wait(&request.timeout, true));
+        if let Ok(Outcome::Abandoned(_)) = outcome {
+            there.unblock();
+        }
         // Whoever finished the transaction may have taken it out already.
         let waiting = self.node.ipc.waiting.lock().remove(handle);
         drop(waiting);
@@ -392,6 +474,18 @@ impl Connection {
     /// ConnectDetach: who is blocked on the connection gets `EBADF`. Process context. The second
     /// time there is nothing left to do.
     pub(crate) fn detach(self: &Arc<Self>) {
+        self.end();
+        loop {
+            let heir = self.heirs.lock().pop();
+            match heir {
+                Some(heir) => heir.end(),
+                None => return,
+            }
+        }
+    }
+
+    /// Ends the connection of one process.
+    fn end(self: &Arc<Self>) {
         let mut before = State::Dead;
         self.change(|state| {
             before = state;
@@ -426,13 +520,14 @@ impl Connection {
 
     /// Fails the sends on this connection that wait for the other node.
     pub(crate) fn fail_waiting(self: &Arc<Self>, event: Event, error: Error) {
+        let mut place = 0;
         loop {
             let next = self
                 .node
                 .ipc
                 .waiting
                 .lock()
-                .remove_if(|transaction| transaction.is_on(self));
+                .remove_from(&mut place, |transaction| transaction.is_on(self));
             let Some(transaction) = next else {
                 return;
             };
@@ -461,18 +556,13 @@ pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
     loop {
         let next = clients
             .lock()
-            .next(place)
-            .map(|(behind, connection)| (behind, connection.clone()));
-        let Some((behind, connection)) = next else {
+            .find_from(place, |connection| connection.is_to(peer))
+            .map(|(client_id, connection)| (client_id, connection.clone()));
+        let Some((client_id, connection)) = next else {
             return;
         };
-        place = behind;
-        if connection.is_to(peer) {
-            connection.change(|state| {
-                let next = state.session_ended(session);
-                (next != state).then_some(next)
-            });
-        }
+        place = place_behind(client_id);
+        connection.change(|state| state.session_ended(session));
     }
 }
 
@@ -488,6 +578,22 @@ struct There<'a> {
 }
 
 impl There<'_> {
+    /// Tells the server's node that the sender no longer waits. If that fails, the answer that
+    /// comes is dropped.
+    fn unblock(&self) {
+        let state = *self.connection.state.lock();
+        let State::Connected { server_id, session } = state else {
+            return;
+        };
+        let message = Message::Unblock(Unblock {
+            server_id,
+            client_handle: self.handle,
+            tid: self.transaction.sender.tid,
+        });
+        let _ = Draft::new(&self.peer.node, &message, 0, Context::Sleep)
+            .and_then(|draft| self.peer.send(session, draft, Tag::None, None));
+    }
+
     /// Hands the message to the session, connecting first if need be. Process context.
     fn transmit(&self) -> Result {
         loop {
@@ -497,7 +603,7 @@ impl There<'_> {
             }
             let begin = {
                 let mut state = self.connection.state.lock();
-                let (next, begin) = state.begin();
+                let (next, begin) = state.begin(self.handle);
                 *state = next;
                 begin
             };
@@ -515,7 +621,7 @@ impl There<'_> {
     }
 
     fn connect_failed(&self) {
-        self.connection.change(State::failed);
+        self.connection.change(|state| state.failed(self.handle));
     }
 
     fn wait_for_connect(&self) -> Result {
@@ -525,7 +631,7 @@ impl There<'_> {
             .runs_in(crate::proto::kif::transaction::State::Sent, true);
         let deadline = runs.then(|| timeout.deadline());
         let mut state = self.connection.state.lock();
-        while *state == State::Connecting && !self.transaction.is_finished() {
+        while matches!(*state, State::Connecting { .. }) && !self.transaction.is_finished() {
             match self.connection.changed.wait(&mut state, deadline) {
                 Wait::Woken => {}
                 Wait::TimedOut => return Err(ETIMEDOUT),
@@ -538,14 +644,17 @@ impl There<'_> {
     /// Sends the CONNECT. Whether the message went with it.
     fn connect(&self) -> Result<bool> {
         let session = self.peer.open()?;
+        self.connection
+            .change(|state| state.carried_by(self.handle, session));
         let client_id = self.connection.client_id.load(Relaxed);
+        let client_pid = Pid::of_caller().nr_in(&self.peer.node.wire_pids());
         let connect = Connect {
             version: KIF_VERSION,
             server_pid: self.pid,
             server_chid: self.chid,
             client_id,
-            client_pid: Pid::of_caller().nr_in(&self.peer.node.wire_pids()),
-            credentials: Some(credentials()),
+            client_pid,
+            credentials: Some(credentials(client_pid)),
         };
         let length = self.request.message.len();
         let together = Message::ConnectMsgSend(connect, self.msgsend(0)?);
@@ -607,12 +716,12 @@ impl There<'_> {
     }
 }
 
-/// What the server's node is told of the calling thread's rights. They are a claim.
-fn credentials() -> Credentials {
+/// What the server's node is told of the calling process and its rights. They are a claim.
+fn credentials(pid: i32) -> Credentials {
     let ids = Ids::of_caller();
     Credentials {
         nd: 0,
-        pid: 0,
+        pid,
         sid: ids.sid,
         flags: 0,
         ruid: ids.ruid,

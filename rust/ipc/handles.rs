@@ -32,6 +32,11 @@ enum Content<T> {
     Free(u32),
 }
 
+/// The place behind that of `handle`, to go on from.
+pub(crate) fn place_behind(handle: u32) -> usize {
+    (handle as usize & (CAPACITY - 1)) + 1
+}
+
 /// A table from handles to values.
 ///
 /// # Invariants
@@ -100,33 +105,36 @@ impl<T> Handles<T> {
         }
     }
 
-    /// A value for which `wanted` holds, with its handle.
-    pub(crate) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<(u32, &T)> {
-        self.slots.iter().enumerate().find_map(|(index, slot)| {
-            let Content::Used(value) = &slot.content else {
-                return None;
-            };
-            let index = u32::try_from(index).ok()?;
-            wanted(value).then_some((slot.generation << INDEX_BITS | index, value))
-        })
-    }
-
-    /// The first value at or behind the place `from`, and the place behind it: for going through a
-    /// table without holding its lock all the time.
-    pub(crate) fn next(&self, from: usize) -> Option<(usize, &T)> {
+    /// The first value at or behind the place `from` that `wanted` holds for, with its handle: for
+    /// going through a table without holding its lock all the time. The next place to look at is
+    /// that of [`place_behind`].
+    pub(crate) fn find_from(
+        &self,
+        from: usize,
+        mut wanted: impl FnMut(&T) -> bool,
+    ) -> Option<(u32, &T)> {
         self.slots
             .iter()
             .enumerate()
             .skip(from)
-            .find_map(|(index, slot)| match &slot.content {
-                Content::Used(value) => Some((index + 1, value)),
-                Content::Free(_) => None,
+            .find_map(|(index, slot)| {
+                let Content::Used(value) = &slot.content else {
+                    return None;
+                };
+                let index = u32::try_from(index).ok()?;
+                wanted(value).then_some((slot.generation << INDEX_BITS | index, value))
             })
     }
 
-    /// Takes a value for which `wanted` holds out of the table.
-    pub(crate) fn remove_if(&mut self, wanted: impl FnMut(&T) -> bool) -> Option<T> {
-        let (handle, _) = self.find(wanted)?;
+    /// Takes the first value at or behind the place `*from` for which `wanted` holds out of the
+    /// table, and moves `*from` behind it.
+    pub(crate) fn remove_from(
+        &mut self,
+        from: &mut usize,
+        wanted: impl FnMut(&T) -> bool,
+    ) -> Option<T> {
+        let (handle, _) = self.find_from(*from, wanted)?;
+        *from = place_behind(handle);
         self.remove(handle)
     }
 

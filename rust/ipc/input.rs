@@ -48,7 +48,8 @@ use crate::{
                 Connect,
                 Message,
                 MsgSend,
-                Transfer, //
+                Transfer,
+                Unblock, //
             },
         },
     },
@@ -111,6 +112,7 @@ impl Arrival<'_> {
                 self.answer(&transfer, outcome)
             }
             Message::MsgError(transfer) => self.answer(&transfer, error_outcome(&transfer)),
+            Message::Unblock(unblock) => self.unblock(&unblock),
             Message::Disconnect { server_id } => self.disconnect(server_id),
             Message::ConnectDeath { client_id } => self.connect_death(client_id),
             _ => Err(Counter::DropKifUnsupported),
@@ -194,6 +196,8 @@ impl Arrival<'_> {
         let queued = Transaction::new(node, client, sender, Some(payload), GFP_ATOMIC)
             .and_then(|transaction| server.channel.queue(&transaction, true));
         match queued {
+            // Who ended the session in between may have searched the queue before.
+            Ok(()) if server.is_cut_off() => server.forget_messages(),
             Ok(()) => {}
             // The channel's end is told by CONNECT_DEATH, which comes before this.
             Err(error) if error == ESRCH => {}
@@ -228,7 +232,7 @@ impl Arrival<'_> {
     fn connect_fail(&self, client_id: u32, status: i32) -> Result<(), Counter> {
         self.peer.answered(Tag::Connect(client_id));
         let connection = self.connection(client_id)?;
-        if !connection.change(State::failed) {
+        if !connection.change(|state| state.refused(self.session)) {
             return Err(Counter::DropKifHandle);
         }
         let error = error_from_wire(status);
@@ -256,6 +260,18 @@ impl Arrival<'_> {
         transaction
             .finish(event, outcome)
             .map_err(|_| Counter::DropKifHandle)
+    }
+
+    /// A client gave up waiting: its message is nobody's, queued or received.
+    fn unblock(&self, unblock: &Unblock) -> Result<(), Counter> {
+        let server = self.server(unblock.server_id)?;
+        let handle = unblock.client_handle;
+        server.channel.fail_if(
+            |transaction| transaction.is_remote_send(&server, handle),
+            Event::Abandon,
+            ESRCH,
+        );
+        Ok(())
     }
 
     fn disconnect(&self, server_id: u32) -> Result<(), Counter> {

@@ -98,22 +98,23 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
         | DownReason::PeerRestarted
         | DownReason::Local => EHOSTDOWN,
     };
+    let mut place = 0;
     loop {
-        let lost = ipc
-            .waiting
-            .lock()
-            .remove_if(|transaction| transaction.is_out_by(peer, session));
+        let lost = ipc.waiting.lock().remove_from(&mut place, |transaction| {
+            transaction.is_out_by(peer, session)
+        });
         let Some(transaction) = lost else {
             break;
         };
         // Who came first, the answer or the end, has decided already.
         let _ = transaction.finish(Event::ServerGone, Outcome::Error(error.to_errno()));
     }
+    let mut place = 0;
     loop {
         let gone = ipc
             .servers
             .lock()
-            .remove_if(|server| server.is_of(peer, session));
+            .remove_from(&mut place, |server| server.is_of(peer, session));
         let Some(server) = gone else {
             break;
         };
@@ -227,7 +228,7 @@ mod tests {
     fn error_of(transaction: &Transaction) -> Result<c_int> {
         let timeout = at_once(TimeoutStates::SEND | TimeoutStates::REPLY)?;
         match transaction.wait(&timeout, false) {
-            Outcome::Error(error) => Ok(error),
+            Outcome::Error(error) | Outcome::Abandoned(error) => Ok(error),
             Outcome::Reply { .. } | Outcome::Busy => Ok(0),
         }
     }
@@ -337,7 +338,7 @@ mod tests {
         let timeout = at_once(TimeoutStates::REPLY)?;
         assert!(matches!(
             message.wait(&timeout, false),
-            Outcome::Error(error) if error == ETIMEDOUT.to_errno()
+            Outcome::Abandoned(error) if error == ETIMEDOUT.to_errno()
         ));
         Ok(())
     }

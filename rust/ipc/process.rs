@@ -296,6 +296,14 @@ impl Process {
         self.inner.lock().received.remove(rcvid).ok_or(ESRCH)
     }
 
+    /// Takes a rcvid back that its server was never told, and fails the message.
+    pub(crate) fn withdraw(&self, rcvid: i32) {
+        if let Ok(transaction) = self.take(rcvid) {
+            // If it was answered or given up already, its sender knows.
+            let _ = transaction.fail(uapi::QNET_ESRVRFAULT);
+        }
+    }
+
     /// MsgReply. Process context.
     ///
     /// Errors: `ESRCH` when nobody waits under that rcvid; `ESRVRFAULT` (312) when the reply cannot
@@ -310,6 +318,7 @@ impl Process {
         }
         let length = clip(data.len(), transaction.sender.dstmsglen);
         match &transaction.client {
+            Sending::Thread { .. } if length > uapi::QNET_MSG_MAX => Err(EMSGSIZE),
             Sending::Thread { .. } => {
                 let bytes = read(data, length);
                 let transaction = self.take(rcvid)?;
@@ -340,6 +349,7 @@ impl Process {
                     // with less or later.
                     Err(error) => Err(error),
                     Ok(draft) => {
+                        server.wait_for_room()?;
                         let transaction = self.take(rcvid)?;
                         server.send_answer(&transaction, draft)
                     }
@@ -371,6 +381,7 @@ impl Process {
             }
             Sending::Remote { server, .. } => {
                 let draft = server.error(&transaction, error)?;
+                server.wait_for_room()?;
                 let transaction = self.take(rcvid)?;
                 server.send_answer(&transaction, draft)
             }
@@ -385,12 +396,15 @@ impl Process {
         event: Event,
         error: Error,
     ) {
+        let mut place = 0;
         loop {
             let next = self
                 .inner
                 .lock()
                 .received
-                .remove_if(|transaction| transaction.is_for(channel) && wanted(transaction));
+                .remove_from(&mut place, |transaction| {
+                    transaction.is_for(channel) && wanted(transaction)
+                });
             let Some(transaction) = next else {
                 return;
             };

@@ -38,11 +38,20 @@ use crate::{
             },
         },
     },
-    stats::Gauge, //
+    stats::{
+        Counter,
+        Gauge, //
+    },
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
 };
 
 /// The offset by which a MSGERROR says that the message was not queued and may be sent again: no
@@ -61,7 +70,12 @@ pub(crate) struct ServerConnection {
     pub(crate) channel: Arc<Channel>,
     /// The server's number for the client.
     pub(crate) scoid: i32,
+    /// Messages of the client that are queued, or received and not answered.
+    messages: Atomic<i32>,
 }
+
+/// The most connections that clients of one other node may have here.
+const MAX_PER_PEER: i32 = 4096;
 
 impl ServerConnection {
     /// A CONNECT came. Softirq. The connection with its server id.
@@ -96,24 +110,46 @@ impl ServerConnection {
                 client_pid: connect.client_pid,
                 channel,
                 scoid,
+                messages: Atomic::new(0),
             },
         );
         let (server_id, server) = result.inspect_err(|_| process.detach_client(scoid))?;
-        if server.channel.is_destroyed() {
-            // Destroyed in between: who did it may have searched the table before it was there.
-            if let Some(server) = node.ipc.servers.lock().remove(server_id) {
-                server.left();
-            }
-            return Err(ESRCH);
+        // Who ended the channel or the session in between may have searched the table before the
+        // connection was in it.
+        let error = if server.channel.is_destroyed() {
+            ESRCH
+        } else if peer.connection() != session {
+            EHOSTDOWN
+        } else {
+            return Ok((server_id, server));
+        };
+        let ours = node.ipc.servers.lock().remove(server_id);
+        if let Some(server) = ours {
+            server.left();
         }
-        Ok((server_id, server))
+        Err(error)
     }
 
     fn enter(node: &Node, connection: Self) -> Result<(u32, Arc<Self>)> {
         let server = Arc::new(connection, GFP_ATOMIC)?;
-        let server_id = node.ipc.servers.lock().insert(server.clone())?;
+        if !server.peer.admit_client(MAX_PER_PEER) {
+            node.stats.count(Counter::DropLimit);
+            return Err(EAGAIN);
+        }
+        let entered = node.ipc.servers.lock().insert(server.clone());
+        let server_id = entered.inspect_err(|_| server.peer.dismiss_client())?;
         node.stats.enter(Gauge::NetServer);
         Ok((server_id, server))
+    }
+
+    /// A message of the client came.
+    pub(super) fn message_came(&self) {
+        self.messages.add(1, Relaxed);
+    }
+
+    /// A message of the client is no more.
+    pub(super) fn message_gone(&self) {
+        self.messages.fetch_sub(1, Relaxed);
     }
 
     /// Whether it came over that session with that peer.
@@ -124,18 +160,41 @@ impl ServerConnection {
     /// What goes with every connection that leaves the table.
     fn left(&self) {
         self.channel.process.detach_client(self.scoid);
+        self.peer.dismiss_client();
         self.peer.node.stats.leave(Gauge::NetServer);
     }
 
     /// The client is gone: it has detached, or its node is lost. Its messages are nobody's. It has
     /// been taken out of the table.
     pub(crate) fn ended(self: &Arc<Self>) {
-        self.channel.fail_if(
-            |transaction| transaction.came_by(self),
-            Event::Abandon,
-            ESRCH,
-        );
+        self.forget_messages();
         self.left();
+    }
+
+    /// Takes the client's messages out of the queue, and their rcvids out of the server's table.
+    pub(super) fn forget_messages(self: &Arc<Self>) {
+        // Most clients have none, and the search goes through all that the server has.
+        if self.messages.load(Relaxed) != 0 {
+            self.channel.fail_if(
+                |transaction| transaction.came_by(self),
+                Event::Abandon,
+                ESRCH,
+            );
+        }
+    }
+
+    /// Whether the session that the connection was made over has ended.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.peer.connection() != self.session
+    }
+
+    /// Waits until an answer can be queued for the client's node. Process context.
+    ///
+    /// Errors: `ESRCH` when that node is lost, `EINTR`.
+    pub(super) fn wait_for_room(&self) -> Result {
+        self.peer
+            .wait_for_room(self.session, None)
+            .map_err(|error| if error == EHOSTDOWN { ESRCH } else { error })
     }
 
     fn handle(transaction: &Transaction) -> u32 {
@@ -180,8 +239,8 @@ impl ServerConnection {
 
     /// Finishes the transaction and sends the answer. Process context.
     ///
-    /// Errors: `ESRCH` when it was finished before, `EHOSTDOWN` when the client's node is lost,
-    /// `ENOBUFS` when too much waits for it.
+    /// Errors: `ESRCH` when it was finished before or the client's node is lost; `ENOBUFS` and
+    /// `ENOMEM` when the answer could not be queued, which ends the session.
     pub(crate) fn send_answer(&self, transaction: &Transaction, draft: Draft) -> Result {
         let answered = Outcome::Reply {
             status: 0,
@@ -194,7 +253,16 @@ impl ServerConnection {
             Client::Remote { seq, .. } => Some(seq),
             Client::Thread { .. } => None,
         };
-        self.peer.send(self.session, draft, Tag::None, seq)
+        match self.peer.send(self.session, draft, Tag::None, seq) {
+            // The client's node is lost, and its client knows that from the session's end.
+            Err(error) if error == EHOSTDOWN => Err(ESRCH),
+            Err(error) => {
+                // The answer is lost, so the client must learn it from the session's end.
+                self.peer.close();
+                Err(error)
+            }
+            Ok(()) => Ok(()),
+        }
     }
 }
 
@@ -218,12 +286,13 @@ pub(crate) fn error_draft(
 /// A channel was destroyed: the nodes of its clients are told. Process context; no lock is held.
 pub(super) fn channel_gone(channel: &Arc<Channel>) {
     let node = &channel.process.node;
+    let mut place = 0;
     loop {
         let next = node
             .ipc
             .servers
             .lock()
-            .remove_if(|server| Arc::ptr_eq(&server.channel, channel));
+            .remove_from(&mut place, |server| Arc::ptr_eq(&server.channel, channel));
         let Some(server) = next else {
             return;
         };

@@ -93,6 +93,8 @@ pub(crate) enum Outcome {
     },
     /// The send fails with this Linux error number, negative.
     Error(c_int),
+    /// The sender itself gave up, with this Linux error number, negative.
+    Abandoned(c_int),
     /// The server's node had no room for the message, and the sender should try again.
     Busy,
 }
@@ -182,6 +184,9 @@ pub(crate) struct Transaction {
 impl PinnedDrop for Transaction {
     fn drop(self: Pin<&mut Self>) {
         self.node.stats.leave(self.gauge);
+        if let Client::Remote { server, .. } = &self.client {
+            server.message_gone();
+        }
     }
 }
 
@@ -216,6 +221,9 @@ impl Transaction {
             flags,
         )?;
         node.stats.enter(gauge);
+        if let Client::Remote { server, .. } = &transaction.client {
+            server.message_came();
+        }
         Ok(transaction)
     }
 
@@ -242,6 +250,38 @@ impl Transaction {
         match &self.client {
             Client::Thread { .. } => false,
             Client::Remote { server: mine, .. } => Arc::ptr_eq(mine, server),
+        }
+    }
+
+    /// Whether this message came by `server` under the client's handle `handle`.
+    pub(crate) fn is_remote_send(&self, server: &Arc<ServerConnection>, handle: u32) -> bool {
+        match &self.client {
+            Client::Thread { .. } => false,
+            Client::Remote {
+                server: mine,
+                handle: other,
+                ..
+            } => *other == handle && Arc::ptr_eq(mine, server),
+        }
+    }
+
+    /// Tells the sender, wherever it is, that its send fails with the Linux error number `error`,
+    /// positive. Process context.
+    ///
+    /// Errors: `ESRCH` when the outcome was decided before; what the way to another node gives.
+    pub(crate) fn fail(&self, error: c_int) -> Result {
+        match &self.client {
+            Client::Thread { .. } => self
+                .finish(Event::Answer, Outcome::Error(-error))
+                .map_err(|_| ESRCH),
+            Client::Remote { server, .. } => match server.error(self, error) {
+                Ok(draft) => server.send_answer(self, draft),
+                Err(error) => {
+                    // A client that is not told would wait for ever; the end of the session tells.
+                    server.peer.close();
+                    Err(error)
+                }
+            },
         }
     }
 
@@ -320,7 +360,7 @@ impl Transaction {
                 let payload = inner.payload.take();
                 drop(inner);
                 drop(payload);
-                return Outcome::Error(error.to_errno());
+                return Outcome::Abandoned(error.to_errno());
             }
         }
     }

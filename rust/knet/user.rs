@@ -113,7 +113,7 @@ impl UserBuf {
             return Err(ENOMEM);
         }
         let old = to.len();
-        to.reserve(n, GFP_KERNEL)?;
+        to.reserve(n, GFP_KERNEL_ACCOUNT)?;
         let spare = to.spare_capacity_mut();
         self.walk(0, n, |base, done, n| {
             let Some(to) = spare.get_mut(done..done + n) else {

@@ -229,9 +229,6 @@ impl Node {
         if self.links.lock().find(&name).is_none() {
             return Err(ENOENT);
         }
-        if let Some(link) = self.link_by_name(&name) {
-            close_sessions(self, &link);
-        }
         detach(self, &name);
         self.forget(&name);
         Ok(())
@@ -302,6 +299,11 @@ fn attach(node: &Arc<Node>, dev: NetDevice) -> Result {
 /// Takes the interface out of its binding, which stays and waits for the next of that name. Under
 /// RTNL or when the node ends; sleeps until no frame is being received by it.
 fn detach(node: &Arc<Node>, name: &DevName) {
+    let Some(link) = node.link_by_name(name) else {
+        return;
+    };
+    // Nobody else would end them: without a way to the peer nothing is sent that could fail.
+    close_sessions(node, &link);
     let attached = {
         let mut bindings = node.links.lock();
         bindings
@@ -309,10 +311,7 @@ fn detach(node: &Arc<Node>, name: &DevName) {
             .and_then(|index| bindings.bindings.get_mut(index))
             .and_then(|binding| binding.attached.take())
     };
-    let Some(Attached { handler, link }) = attached else {
-        return;
-    };
-    drop(handler);
+    drop(attached);
     for peer in node.all_peers() {
         peer.forget_link(&link);
     }

@@ -272,6 +272,8 @@ pub(crate) struct Peer {
     pub(crate) fqnn: Fqnn,
     /// Connections of programs here that lead to it.
     users: Atomic<i32>,
+    /// Connections of its clients that lead here.
+    clients: Atomic<i32>,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// Woken when there is room for messages, or the session has ended.
@@ -356,6 +358,7 @@ impl Peer {
                 nd,
                 fqnn: fqnn.clone(),
                 users: Atomic::new(0),
+                clients: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
                     path: None,
                     heard: now(),
@@ -386,6 +389,20 @@ impl Peer {
     /// A connection ends.
     pub(crate) fn leave(&self) {
         self.users.fetch_sub(1, Relaxed);
+    }
+
+    /// One more connection of the peer's clients, if there are fewer than `limit`.
+    pub(crate) fn admit_client(&self, limit: i32) -> bool {
+        let admitted = self.clients.fetch_add(1, Relaxed) < limit;
+        if !admitted {
+            self.clients.fetch_sub(1, Relaxed);
+        }
+        admitted
+    }
+
+    /// One connection of the peer's clients less.
+    pub(crate) fn dismiss_client(&self) {
+        self.clients.fetch_sub(1, Relaxed);
     }
 
     /// When the peer was last heard of, if no connection leads to it and there is no session.

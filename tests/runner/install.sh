@@ -76,7 +76,7 @@ with_fake() {
 }
 
 prepare=("$QNET_TOP/tools/kernel/prepare.sh" --check)
-native=(env DESTDIR= "$QNET_TOP/tools/module.sh" native)
+native=("$QNET_TOP/tools/module.sh" native)
 bare=$(mktemp -d)
 echo CONFIG_RUST=n >"$bare/.config"
 
@@ -92,13 +92,14 @@ check "without the module it says what is missing" runs_without_module
 check "the first C program builds statically" compile "$QNET_TOP/build/install-first-static" -static -lpthread
 check "uninstall" tools/install.sh uninstall
 check "uninstall leaves nothing" nothing_left
-check "an old kernel is refused in words" says "needs 7.3 or newer" "${native[@]/#DESTDIR=/KERNEL=6.12.1}"
+check "an old kernel is refused in words" says "needs 7.3 or newer" env KERNEL=6.12.1 "${native[@]}"
 check "a missing headers package is named" says "linux-headers-7.9.9" "${prepare[@]}" 7.9.9 /tmp/none
-check "a tree without configuration is refused in words" says "no configured kernel tree" env KDIR=/tmp tools/module.sh native
-check "a tree without Rust is refused in words" says "CONFIG_RUST" env KDIR="$bare" tools/module.sh native
-check "a headers package is no tree, in words" says "Rust metadata" env KDIR="/usr/src/linux-headers-$release" tools/module.sh native
+check "a tree without configuration is refused in words" says "no configured kernel tree" env KDIR=/tmp "${native[@]}"
+check "a tree without Rust is refused in words" says "CONFIG_RUST" env KDIR="$bare" "${native[@]}"
+check "a headers package is no tree, in words" says "Rust metadata" \
+	env KDIR="/usr/src/linux-headers-$release" "${native[@]}"
 check "another rustc is refused in words" with_fake rustc "rustc 1.99.0 (fake)" says "was built by rustc 1.85.1" \
-	env KDIR="/srv/qnet/tree/$release" tools/module.sh native
+	env KDIR="/srv/qnet/tree/$release" "${native[@]}"
 check "too little disk is said in words" with_fake df "$(printf 'x\nx 1 1 1 1 1')" says "MiB free" \
 	"${prepare[@]}" "$release" "$bare/tree"
 rm -rf "$bare"

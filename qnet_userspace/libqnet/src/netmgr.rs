@@ -35,14 +35,8 @@ const DOMAIN_HIDE: c_uint = 0x80;
 const LOCAL_STR: c_uint = 0x1000;
 const SEP_FORCE: c_uint = 0x2000;
 
-const PARTS: c_uint = DIR_SHOW
-    | DIR_HIDE
-    | QOS_SHOW
-    | QOS_HIDE
-    | NAME_SHOW
-    | NAME_HIDE
-    | DOMAIN_SHOW
-    | DOMAIN_HIDE;
+const PARTS: c_uint =
+    DIR_SHOW | DIR_HIDE | QOS_SHOW | QOS_HIDE | NAME_SHOW | NAME_HIDE | DOMAIN_SHOW | DOMAIN_HIDE;
 
 /// The directory that every node's name is in.
 const DIRECTORY: &str = "/net/";

@@ -214,7 +214,10 @@ mod tests {
 
     #[test]
     fn bad_arguments() {
-        assert_eq!(arm(libc::CLOCK_PROCESS_CPUTIME_ID, 0x20, 0), Err(Error::EINVAL));
+        assert_eq!(
+            arm(libc::CLOCK_PROCESS_CPUTIME_ID, 0x20, 0),
+            Err(Error::EINVAL)
+        );
         assert_eq!(arm(libc::CLOCK_MONOTONIC, 1 << 31, 0), Err(Error::EINVAL));
         // SAFETY: All zero is a valid structure.
         let mut event: libc::sigevent = unsafe { std::mem::zeroed() };

@@ -138,14 +138,23 @@ fn structures_agree() {
         ("ENOREMOTE", qnet_sys::QNET_ENOREMOTE as usize),
         ("ESRVRFAULT", qnet_sys::QNET_ESRVRFAULT as usize),
         ("_NTO_SIDE_CHANNEL", qnet_sys::QNET_SIDE_CHANNEL as usize),
-        ("_NTO_CHF_FIXED_PRIORITY", qnet_sys::QNET_CHF_FIXED_PRIORITY as usize),
-        ("_NTO_CHF_SENDER_LEN", qnet_sys::QNET_CHF_SENDER_LEN as usize),
+        (
+            "_NTO_CHF_FIXED_PRIORITY",
+            qnet_sys::QNET_CHF_FIXED_PRIORITY as usize,
+        ),
+        (
+            "_NTO_CHF_SENDER_LEN",
+            qnet_sys::QNET_CHF_SENDER_LEN as usize,
+        ),
         ("_NTO_CHF_REPLY_LEN", qnet_sys::QNET_CHF_REPLY_LEN as usize),
         ("_NTO_CHF_PRIVATE", qnet_sys::QNET_CHF_PRIVATE as usize),
         ("_NTO_COF_CLOEXEC", qnet_sys::QNET_COF_CLOEXEC as usize),
         ("_NTO_COF_NOSHARE", qnet_sys::QNET_COF_NOSHARE as usize),
         ("_NTO_TIMEOUT_SEND", qnet_sys::QNET_TIMEOUT_SEND as usize),
-        ("_NTO_TIMEOUT_RECEIVE", qnet_sys::QNET_TIMEOUT_RECEIVE as usize),
+        (
+            "_NTO_TIMEOUT_RECEIVE",
+            qnet_sys::QNET_TIMEOUT_RECEIVE as usize,
+        ),
         ("_NTO_TIMEOUT_REPLY", qnet_sys::QNET_TIMEOUT_REPLY as usize),
     ] {
         assert_eq!(c[name], [value], "{name}");
@@ -158,7 +167,9 @@ fn declared() -> BTreeSet<String> {
     for header in ["sys/neutrino.h", "sys/netmgr.h"] {
         let text = fs::read_to_string(include().join(header)).unwrap();
         for line in text.lines() {
-            let rest = line.strip_prefix("int ").or_else(|| line.strip_prefix("long "));
+            let rest = line
+                .strip_prefix("int ")
+                .or_else(|| line.strip_prefix("long "));
             if let Some((name, _)) = rest.and_then(|rest| rest.split_once('(')) {
                 names.insert(name.to_owned());
             }
@@ -191,7 +202,10 @@ fn says_what_is_documented_without_the_module() {
         return;
     }
     let source = crate_dir().join("tests/c/absent.c");
-    for (name, flags) in [("absent_shared", &[][..]), ("absent_static", &["-static"][..])] {
+    for (name, flags) in [
+        ("absent_shared", &[][..]),
+        ("absent_static", &["-static"][..]),
+    ] {
         let program = tmp(name);
         let mut build = compiler("cc");
         build.args(["-std=gnu11", "-o"]).arg(&program).arg(&source);

@@ -269,7 +269,7 @@ const IOC_READ: u32 = 2;
 
 /// Linux's `_IOC()` for this interface, on the architectures with its generic layout.
 const fn ioc(direction: u32, number: u32, size: usize) -> u32 {
-    direction << 30 | (size as u32) << 16 | (QNET_IOC_MAGIC as u32) << 8 | number
+    (direction << 30) | ((size as u32) << 16) | ((QNET_IOC_MAGIC as u32) << 8) | number
 }
 
 /// Tells the interface's version: [`qnet_version`].

@@ -111,7 +111,11 @@ fn ask_c(table: &Table) -> Vec<u64> {
         header()
     );
     for (expression, _) in &table.rows {
-        writeln!(text, "\tprintf(\"%llu\\n\", (unsigned long long)({expression}));").unwrap();
+        writeln!(
+            text,
+            "\tprintf(\"%llu\\n\", (unsigned long long)({expression}));"
+        )
+        .unwrap();
     }
     text.push_str("\treturn 0;\n}\n");
     fs::write(&source, text).unwrap();

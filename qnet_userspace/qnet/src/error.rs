@@ -120,7 +120,11 @@ impl Error {
 
     /// The error of the C library's call that just failed in this thread.
     pub(crate) fn last() -> Self {
-        Self(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
+        Self(
+            io::Error::last_os_error()
+                .raw_os_error()
+                .unwrap_or(libc::EIO),
+        )
     }
 }
 
@@ -159,7 +163,10 @@ mod tests {
         assert_eq!(Error::from_errno(3), Error::ESRCH);
         assert_eq!(Error::ENOREMOTE.errno(), 300);
         assert_eq!(format!("{:?}", Error::ETIMEDOUT), "ETIMEDOUT");
-        assert_eq!(Error::ETIMEDOUT.to_string(), "the time-out passed (ETIMEDOUT)");
+        assert_eq!(
+            Error::ETIMEDOUT.to_string(),
+            "the time-out passed (ETIMEDOUT)"
+        );
         assert_eq!(format!("{:?}", Error::from_errno(4000)), "Error(4000)");
     }
 

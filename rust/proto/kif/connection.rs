@@ -12,8 +12,13 @@
 pub enum State {
     /// Nothing was sent, or what was sent did not arrive.
     Idle,
-    /// A CONNECT is on its way.
-    Connecting,
+    /// A CONNECT is on its way, or being made.
+    Connecting {
+        /// Whose it is: the client handle of the send that began it.
+        attempt: u32,
+        /// The session that carries it: the local connection id; 0 until it is chosen.
+        session: u32,
+    },
     /// The server's node knows the connection by this `server_id`.
     Connected {
         /// The server's node's name for the connection.
@@ -44,39 +49,64 @@ pub enum Begin {
 }
 
 impl State {
-    /// What a sender is to do, and the state it leaves behind.
-    pub fn begin(self) -> (State, Begin) {
+    /// What the sender with the client handle `attempt` is to do, and the state it leaves behind.
+    pub fn begin(self, attempt: u32) -> (State, Begin) {
         match self {
-            State::Idle => (State::Connecting, Begin::Connect),
-            State::Connecting => (self, Begin::Wait),
+            State::Idle => (
+                State::Connecting {
+                    attempt,
+                    session: 0,
+                },
+                Begin::Connect,
+            ),
+            State::Connecting { .. } => (self, Begin::Wait),
             State::Connected { server_id, session } => (self, Begin::Send { server_id, session }),
             State::Dead => (self, Begin::Dead),
         }
     }
 
-    /// CONNECT_SUCCESS came over `session`. `None`: nobody asked, or not any more.
+    /// The CONNECT of `attempt` goes over `session`. `None`: it is no longer its turn.
+    pub fn carried_by(self, attempt: u32, session: u32) -> Option<State> {
+        match self {
+            State::Connecting { attempt: mine, .. } if mine == attempt => {
+                Some(State::Connecting { attempt, session })
+            }
+            _ => None,
+        }
+    }
+
+    /// CONNECT_SUCCESS came over `session`. `None`: nobody asked by that session.
     pub fn succeeded(self, server_id: u32, session: u32) -> Option<State> {
         match self {
-            State::Connecting => Some(State::Connected { server_id, session }),
+            State::Connecting { session: mine, .. } if mine == session => {
+                Some(State::Connected { server_id, session })
+            }
             _ => None,
         }
     }
 
-    /// CONNECT_FAIL came, or the CONNECT could not be sent. `None`: nobody asked.
-    pub fn failed(self) -> Option<State> {
+    /// CONNECT_FAIL came over `session`. `None`: nobody asked by that session.
+    pub fn refused(self, session: u32) -> Option<State> {
         match self {
-            State::Connecting => Some(State::Idle),
+            State::Connecting { session: mine, .. } if mine == session => Some(State::Idle),
             _ => None,
         }
     }
 
-    /// The session `session` ended, on which the connection may have been made. A CONNECT under
-    /// way is lost with whatever session carried it.
-    pub fn session_ended(self, session: u32) -> State {
+    /// The CONNECT of `attempt` could not be sent. `None`: it was no longer its turn.
+    pub fn failed(self, attempt: u32) -> Option<State> {
         match self {
-            State::Connected { session: mine, .. } if mine == session => State::Dead,
-            State::Connecting => State::Idle,
-            _ => self,
+            State::Connecting { attempt: mine, .. } if mine == attempt => Some(State::Idle),
+            _ => None,
+        }
+    }
+
+    /// The session `session` ended. `None`: the connection does not depend on it.
+    pub fn session_ended(self, session: u32) -> Option<State> {
+        match self {
+            State::Connected { session: mine, .. } if mine == session => Some(State::Dead),
+            State::Connecting { session: mine, .. } if mine == session => Some(State::Idle),
+            _ => None,
         }
     }
 }

@@ -102,15 +102,21 @@ fn a_time_out_runs_in_its_states() {
     assert!(!both.cares_for_receive() && !receive.cares_for_receive());
 }
 
+/// A CONNECT of the send 5 that goes over the session 3.
+fn connecting() -> connection::State {
+    let (state, begin) = connection::State::Idle.begin(5);
+    assert_eq!(begin, Begin::Connect);
+    state.carried_by(5, 3).expect("it is its turn")
+}
+
 #[test]
 fn the_first_sender_connects_and_the_others_wait() {
     use connection::State;
-    let (state, begin) = State::Idle.begin();
-    assert_eq!((state, begin), (State::Connecting, Begin::Connect));
-    assert_eq!(state.begin(), (State::Connecting, Begin::Wait));
+    let state = connecting();
+    assert_eq!(state.begin(6), (state, Begin::Wait));
     let state = state.succeeded(7, 3).expect("it was asked for");
     assert_eq!(
-        state.begin().1,
+        state.begin(6).1,
         Begin::Send {
             server_id: 7,
             session: 3
@@ -118,20 +124,33 @@ fn the_first_sender_connects_and_the_others_wait() {
     );
     assert_eq!(state.succeeded(8, 3), None);
     assert_eq!(State::Idle.succeeded(7, 3), None);
-    assert_eq!(State::Dead.begin(), (State::Dead, Begin::Dead));
+    assert_eq!(State::Dead.begin(6), (State::Dead, Begin::Dead));
 }
 
 #[test]
 fn a_connection_dies_with_its_session_and_no_other() {
     use connection::State;
-    let connected = State::Connected {
-        server_id: 7,
-        session: 3,
-    };
-    assert_eq!(connected.session_ended(3), State::Dead);
-    assert_eq!(connected.session_ended(4), connected);
-    assert_eq!(State::Connecting.session_ended(4), State::Idle);
-    assert_eq!(State::Connecting.failed(), Some(State::Idle));
-    assert_eq!(connected.failed(), None);
-    assert_eq!(State::Dead.session_ended(3), State::Dead);
+    let connected = connecting().succeeded(7, 3).expect("it was asked for");
+    assert_eq!(connected.session_ended(3), Some(State::Dead));
+    assert_eq!(connected.session_ended(4), None);
+    assert_eq!(connecting().session_ended(3), Some(State::Idle));
+    assert_eq!(State::Dead.session_ended(3), None);
+}
+
+/// The end of an older session, and a sender whose turn is over, must not take the turn from the
+/// one that is connecting now: it would wait for ever.
+#[test]
+fn a_connect_is_ended_by_its_own_session_and_attempt_only() {
+    use connection::State;
+    let state = connecting();
+    assert_eq!(state.session_ended(2), None);
+    assert_eq!(state.succeeded(7, 2), None);
+    assert_eq!(state.refused(2), None);
+    assert_eq!(state.failed(4), None);
+    assert_eq!(state.carried_by(4, 9), None);
+    assert_eq!(state.refused(3), Some(State::Idle));
+    assert_eq!(state.failed(5), Some(State::Idle));
+    // Before its session is chosen, no session's end concerns it.
+    let (state, _) = State::Idle.begin(5);
+    assert_eq!(state.session_ended(3), None);
 }

@@ -51,7 +51,8 @@ impl Table for Link {
     const HEAD: &'static [&'static str] = &["INTERFACE", "INDEX", "MAC", "MTU", "STATE"];
 
     fn cells(&self) -> Vec<String> {
-        let number = |number: Option<u32>| or_dash(&number.map_or(String::new(), |n| n.to_string()));
+        let number =
+            |number: Option<u32>| or_dash(&number.map_or(String::new(), |n| n.to_string()));
         vec![
             self.interface.clone(),
             number(self.ifindex),
@@ -71,11 +72,19 @@ pub(crate) fn all(client: &Client) -> Result<Vec<Link>, Problem> {
 /// Binds an interface.
 pub(crate) fn bind(client: &Client, interface: &str) -> Result<(), Problem> {
     let attributes = [(Attr::Ifname, interface)];
-    client.tell(&format!("binding {interface}"), Command::LinkAdd, &attributes)
+    client.tell(
+        &format!("binding {interface}"),
+        Command::LinkAdd,
+        &attributes,
+    )
 }
 
 /// Unbinds an interface.
 pub(crate) fn unbind(client: &Client, interface: &str) -> Result<(), Problem> {
     let attributes = [(Attr::Ifname, interface)];
-    client.tell(&format!("unbinding {interface}"), Command::LinkDel, &attributes)
+    client.tell(
+        &format!("unbinding {interface}"),
+        Command::LinkDel,
+        &attributes,
+    )
 }

@@ -108,7 +108,10 @@ impl Row {
     /// A string, without its NUL; empty when it is not told.
     pub(crate) fn text(&self, wanted: Attr) -> String {
         let bytes = self.bytes(wanted).unwrap_or_default();
-        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        let end = bytes
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(bytes.len());
         String::from_utf8_lossy(&bytes[..end]).into_owned()
     }
 

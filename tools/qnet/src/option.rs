@@ -86,7 +86,11 @@ pub(crate) fn chosen(options: Vec<Setting>, names: &[String]) -> Result<Vec<Sett
 pub(crate) fn set(client: &Client, Assignment(setting): &Assignment) -> Result<(), Problem> {
     let Setting { name, value } = setting;
     let attributes = [(Attr::Option, name.as_str()), (Attr::Value, value.as_str())];
-    client.tell(&format!("setting {name}={value}"), Command::OptionSet, &attributes)
+    client.tell(
+        &format!("setting {name}={value}"),
+        Command::OptionSet,
+        &attributes,
+    )
 }
 
 #[cfg(test)]
@@ -114,7 +118,10 @@ mod tests {
         let options = vec![setting("a", "1"), setting("b", "2")];
         assert_eq!(chosen(options.clone(), &[]).unwrap(), options);
         let names = ["b".to_owned()];
-        assert_eq!(chosen(options.clone(), &names).unwrap(), [setting("b", "2")]);
+        assert_eq!(
+            chosen(options.clone(), &names).unwrap(),
+            [setting("b", "2")]
+        );
         let names = ["c".to_owned()];
         assert!(chosen(options, &names).is_err());
     }

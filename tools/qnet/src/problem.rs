@@ -70,9 +70,7 @@ impl Problem {
             (None, libc_errno::EEXIST) => "it is so already".to_owned(),
             (None, libc_errno::ERANGE) => "the value is out of the option's range".to_owned(),
             (None, libc_errno::EINVAL) => "the value is not one that it can have".to_owned(),
-            (None, libc_errno::ENOSPC) => {
-                "the node has as many of them as it can have".to_owned()
-            }
+            (None, libc_errno::ENOSPC) => "the node has as many of them as it can have".to_owned(),
             (None, errno) => io::Error::from_raw_os_error(errno).to_string(),
         };
         Self(format!("{what}: {reason}"))

@@ -94,7 +94,10 @@ mod tests {
                 value: String::new(),
             },
         ];
-        assert_eq!(drawn(&rows), "OPTION    VALUE\nauto_add  150\nhost      -\n");
+        assert_eq!(
+            drawn(&rows),
+            "OPTION    VALUE\nauto_add  150\nhost      -\n"
+        );
         assert_eq!(drawn::<Setting>(&[]), "OPTION  VALUE\n");
     }
 }

@@ -49,7 +49,10 @@ impl<W: Write> Report<W> {
         self.suite = name.to_owned();
         self.cases = 0;
         self.failed_cases = 0;
-        writeln!(self.out, "    KTAP version 1\n    # Subtest: {name}\n    1..{cases}")?;
+        writeln!(
+            self.out,
+            "    KTAP version 1\n    # Subtest: {name}\n    1..{cases}"
+        )?;
         self.out.flush()
     }
 
@@ -113,7 +116,9 @@ mod tests {
         report.suite("one", 3).unwrap();
         report.case("a", &Verdict::Passed).unwrap();
         report.case("b", &Verdict::Failed("1\n2".into())).unwrap();
-        report.case("c", &Verdict::Skipped("not\nhere".into())).unwrap();
+        report
+            .case("c", &Verdict::Skipped("not\nhere".into()))
+            .unwrap();
         report.end_suite().unwrap();
         report.suite("two", 1).unwrap();
         report.case("d", &Verdict::Passed).unwrap();

@@ -6,11 +6,14 @@ pub mod agent;
 pub mod cases;
 pub mod client;
 pub mod figures;
+pub mod frames;
+pub mod inject;
 pub mod ktap;
 pub mod netns;
 pub mod script;
 pub mod server;
 pub mod sys;
+pub mod tap;
 pub mod world;
 
 /// The result of a test or of a program's step.

@@ -164,7 +164,10 @@ mod tests {
     fn round_trip() {
         let message = request(Op::Status, 7, -5, b"xyz");
         let parsed = Request::parse(&message).unwrap();
-        assert_eq!((parsed.op, parsed.tag, parsed.argument), (Op::Status, 7, -5));
+        assert_eq!(
+            (parsed.op, parsed.tag, parsed.argument),
+            (Op::Status, 7, -5)
+        );
         assert_eq!(parsed.rest, b"xyz");
         assert_eq!(Request::parse(&message[..15]), None);
         assert_eq!(Request::parse(&pattern(1, 64)), None);

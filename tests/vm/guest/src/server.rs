@@ -70,7 +70,12 @@ pub fn run() -> Outcome {
         state: Mutex::default(),
         resumed: Condvar::new(),
     });
-    println!("{} {} {}", process::id(), server.work.id(), server.control.id());
+    println!(
+        "{} {} {}",
+        process::id(),
+        server.work.id(),
+        server.control.id()
+    );
     start_worker(&server);
     thread::spawn({
         let server = server.clone();
@@ -235,9 +240,8 @@ impl Server {
                 message.reply(0, &[])
             }
             Op::Release => {
-                let answered = self.answer_held(|rcvid| {
-                    raw::reply(rcvid, request.argument, Source::new(b"late"))
-                });
+                let answered = self
+                    .answer_held(|rcvid| raw::reply(rcvid, request.argument, Source::new(b"late")));
                 message.reply(answered.len() as i64 / 4, &answered)
             }
             Op::Fail => {

@@ -158,7 +158,10 @@ fn find_node(name: &str) -> Outcome<Node> {
 /// Starts a server process and reads its numbers.
 pub fn started(namespace: Option<&str>) -> Outcome<(Keeper, [i32; 3])> {
     let mut command = Command::new("/proc/self/exe");
-    command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+        .arg("serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
     if let Some(name) = namespace {
         command.args(["--netns", name]);
     }
@@ -216,11 +219,9 @@ impl Server {
     /// Asks the server something on its control channel: the status and the numbers it replied.
     pub fn ask(&self, op: Op, argument: i64) -> Outcome<(i64, Vec<i32>)> {
         let mut reply = [0; 1300];
-        let Reply { status, len } = self.control.send_timeout(
-            &request(op, 0, argument, &[]),
-            &mut reply,
-            PATIENCE,
-        )?;
+        let Reply { status, len } =
+            self.control
+                .send_timeout(&request(op, 0, argument, &[]), &mut reply, PATIENCE)?;
         Ok((status, unpack(&reply[..len])))
     }
 

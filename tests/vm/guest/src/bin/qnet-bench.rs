@@ -35,7 +35,10 @@ use qnet_guest::{
 use std::os::fd::AsRawFd;
 
 #[derive(Parser)]
-#[command(version, about = "Measures round trips between two processes, in nanoseconds")]
+#[command(
+    version,
+    about = "Measures round trips between two processes, in nanoseconds"
+)]
 struct Arguments {
     /// The server's network namespace, for a measurement between two nodes
     #[arg(long, requires = "node")]
@@ -116,9 +119,8 @@ fn measure(arguments: &Arguments) -> Outcome {
     for bytes in &arguments.bytes {
         let message = vec![0x55; *bytes];
         let mut reply = vec![0; *bytes];
-        let figures =
-            Figures::of_round_trips(&connection, &message, &mut reply, arguments.count)?
-                .ok_or("nothing was measured")?;
+        let figures = Figures::of_round_trips(&connection, &message, &mut reply, arguments.count)?
+            .ok_or("nothing was measured")?;
         println!(
             "{way} {bytes} bytes: median {} ns, min {} ns, p99 {} ns, {} round trips",
             figures.percentile(50),

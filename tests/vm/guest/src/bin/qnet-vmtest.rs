@@ -237,7 +237,11 @@ impl Selection {
     /// Whether a case was asked for.
     fn wants(&self, suite: &Suite, case: &Case) -> bool {
         let full = format!("{}.{}", suite.name, case.name);
-        self.names.is_empty() || self.names.iter().any(|name| *name == suite.name || *name == full)
+        self.names.is_empty()
+            || self
+                .names
+                .iter()
+                .any(|name| *name == suite.name || *name == full)
     }
 
     fn run_all(&self, remote: bool, prefix: &str) -> Outcome<ExitCode> {
@@ -245,7 +249,10 @@ impl Selection {
             .iter()
             .map(|suite| {
                 let cases = suite.cases(remote, self.judged);
-                (suite, cases.filter(|case| self.wants(suite, case)).collect())
+                (
+                    suite,
+                    cases.filter(|case| self.wants(suite, case)).collect(),
+                )
             })
             .filter(|(_, cases): &(_, Vec<_>)| !cases.is_empty())
             .collect();
@@ -292,7 +299,10 @@ impl Selection {
             Some("0") => (Verdict::Passed, said),
             Some("4") => (Verdict::Skipped(last), rest),
             Some("1") => (Verdict::Failed(last), rest),
-            Some(other) => (Verdict::Failed(format!("the case ended with {other}")), said),
+            Some(other) => (
+                Verdict::Failed(format!("the case ended with {other}")),
+                said,
+            ),
             None => (
                 Verdict::Failed(format!("no end after {} s", self.limit)),
                 said,

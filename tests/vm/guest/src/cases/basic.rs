@@ -34,10 +34,22 @@ pub(super) const CASES: &[Case] = &[
     Case::new("dropped_message", Scope::Local, dropped_message),
     Case::new("no_such_process", Scope::Local, no_such_process),
     Case::new("no_such_channel", Scope::Both, no_such_channel),
-    Case::new("no_such_remote_process", Scope::Remote, no_such_remote_process),
+    Case::new(
+        "no_such_remote_process",
+        Scope::Remote,
+        no_such_remote_process,
+    ),
     Case::new("two_connections", Scope::Both, two_connections),
-    Case::new("many_connections_in_turn", Scope::Both, many_connections_in_turn),
-    Case::new("pid_zero_is_the_caller", Scope::Local, pid_zero_is_the_caller),
+    Case::new(
+        "many_connections_in_turn",
+        Scope::Both,
+        many_connections_in_turn,
+    ),
+    Case::new(
+        "pid_zero_is_the_caller",
+        Scope::Local,
+        pid_zero_is_the_caller,
+    ),
     Case::new("node_down_errors", Scope::Remote, unknown_descriptor),
 ];
 
@@ -46,7 +58,11 @@ fn round_trip(world: &World) -> Outcome {
     let connection = server.connect()?;
     echoes(&connection)?;
     connection.detach()?;
-    fails_with("a send after detach", connection.send(b"12345678", &mut []), &[Error::EBADF])?;
+    fails_with(
+        "a send after detach",
+        connection.send(b"12345678", &mut []),
+        &[Error::EBADF],
+    )?;
     Ok(())
 }
 
@@ -128,7 +144,11 @@ fn dropped_message(_: &World) -> Outcome {
     let channel = qnet::Channel::create()?;
     let connection = Connection::attach(channel.address())?;
     let server = std::thread::spawn(move || channel.receive(&mut [0; 8]).map(drop));
-    fails_with("a forgotten send", connection.send(b"12345678", &mut []), &[Error::ECANCELED])?;
+    fails_with(
+        "a forgotten send",
+        connection.send(b"12345678", &mut []),
+        &[Error::ECANCELED],
+    )?;
     server.join().map_err(|_| "the server panicked")??;
     Ok(())
 }
@@ -140,7 +160,11 @@ fn no_such_process(world: &World) -> Outcome {
             pid,
             chid: 1,
         };
-        fails_with("attaching", Connection::attach(address), &[Error::ESRCH, Error::EINVAL])?;
+        fails_with(
+            "attaching",
+            Connection::attach(address),
+            &[Error::ESRCH, Error::EINVAL],
+        )?;
     }
     Ok(())
 }
@@ -154,7 +178,11 @@ fn no_such_channel(world: &World) -> Outcome {
     if world.is_remote() {
         let connection = Connection::attach(address)?;
         let message = request(Op::Echo, 0, 0, &[]);
-        fails_with("the first send", connection.send(&message, &mut []), &[Error::ESRCH])?;
+        fails_with(
+            "the first send",
+            connection.send(&message, &mut []),
+            &[Error::ESRCH],
+        )?;
     } else {
         fails_with("attaching", Connection::attach(address), &[Error::ESRCH])?;
     }
@@ -168,7 +196,11 @@ fn no_such_remote_process(world: &World) -> Outcome {
         chid: 1,
     })?;
     let message = request(Op::Echo, 0, 0, &[]);
-    fails_with("the first send", connection.send(&message, &mut []), &[Error::ESRCH])?;
+    fails_with(
+        "the first send",
+        connection.send(&message, &mut []),
+        &[Error::ESRCH],
+    )?;
     Ok(())
 }
 

@@ -52,7 +52,11 @@ fn echo_bytes(connection: &Connection, message: &[u8]) -> Outcome {
     let got = connection.send(message, &mut reply)?;
     ensure_eq!(got.status, message.len() as i64, "the length that arrived");
     ensure_eq!(got.len, message.len(), "the length that came back");
-    ensure!(reply[..got.len] == *message, "{} bytes came back changed", message.len());
+    ensure!(
+        reply[..got.len] == *message,
+        "{} bytes came back changed",
+        message.len()
+    );
     ensure!(
         reply[got.len..].iter().all(|byte| *byte == 0xee),
         "something was written behind the reply of {} bytes",
@@ -83,7 +87,9 @@ fn every_alignment(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
     // Not random: in a capture, the first two bytes must not look like a QNX message's.
-    let bytes: Vec<u8> = (0..4096).map(|n: u32| (n * 7 + 0x51) as u8 | 0x40).collect();
+    let bytes: Vec<u8> = (0..4096)
+        .map(|n: u32| (n * 7 + 0x51) as u8 | 0x40)
+        .collect();
     for start in 0..9 {
         for length in [16, 63, 64, 65, 511, 1024, world.usual_maximum().min(1151)] {
             echo_bytes(&connection, &bytes[start..start + length])?;
@@ -125,7 +131,10 @@ fn longest_in_one_frame(world: &World) -> Outcome {
         let mut reply = vec![0; length];
         let sent = message(length);
         let got = connection.send(&sent, &mut reply)?;
-        ensure!(reply[..got.len] == sent[HEAD..], "{length} bytes came back changed");
+        ensure!(
+            reply[..got.len] == sent[HEAD..],
+            "{length} bytes came back changed"
+        );
     }
     fails_with("one byte more", fits(low + 1), &[Error::EMSGSIZE])?;
     // A connection of its own attaches with its first message, which may be shorter; whatever is
@@ -147,7 +156,11 @@ fn too_long(world: &World) -> Outcome {
     let longest = qnet_sys::QNET_MSG_MAX;
     for length in [longest + 1, 2 * longest, 1 << 24] {
         let message = request(Op::Echo, 9, 0, &vec![0x55; length - HEAD]);
-        fails_with("a long send", connection.send(&message, &mut []), &[Error::EMSGSIZE])?;
+        fails_with(
+            "a long send",
+            connection.send(&message, &mut []),
+            &[Error::EMSGSIZE],
+        )?;
     }
     ensure_eq!(server.tags()?, [0; 0], "what arrived");
     echoes(&connection)
@@ -204,7 +217,10 @@ fn reply_too_long(world: &World) -> Outcome {
     fails_with("a send with a long reply", result, &[Error::EIO])?;
     ensure_eq!(server.wait_results(2)?, [Error::EMSGSIZE.errno(), 0]);
     // What the client has no room for does not count.
-    let got = connection.send(&request(Op::ReplyLength, 0, 60_000, &[]), &mut reply[..1000])?;
+    let got = connection.send(
+        &request(Op::ReplyLength, 0, 60_000, &[]),
+        &mut reply[..1000],
+    )?;
     ensure_eq!(got.len, 1000);
     ensure!(reply[..1000] == pattern(1, 1000)[..], "the reply is wrong");
     echoes(&connection)
@@ -233,7 +249,10 @@ fn scattered(world: &World) -> Outcome {
         ],
     )?;
     ensure_eq!(got.len, message.len());
-    ensure!(reply[..got.len] == message[..], "the bytes came back changed");
+    ensure!(
+        reply[..got.len] == message[..],
+        "the bytes came back changed"
+    );
     let got = connection.send_vectored(&[IoSlice::new(&message)], &mut [])?;
     ensure_eq!(got.len, 0);
     Ok(())
@@ -250,8 +269,15 @@ fn many_parts(world: &World) -> Outcome {
         &mut [IoSliceMut::new(&mut reply)],
     )?;
     ensure_eq!(got.len, qnet_sys::QNET_PARTS_MAX);
-    ensure!(reply[..got.len] == bytes[..got.len], "the bytes came back changed");
+    ensure!(
+        reply[..got.len] == bytes[..got.len],
+        "the bytes came back changed"
+    );
     let result = connection.send_vectored(&parts, &mut []);
-    fails_with("one part too many", result, &[Error::EINVAL, Error::EMSGSIZE])?;
+    fails_with(
+        "one part too many",
+        result,
+        &[Error::EINVAL, Error::EMSGSIZE],
+    )?;
     Ok(())
 }

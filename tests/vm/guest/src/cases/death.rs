@@ -32,17 +32,53 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("detach_while_reply_blocked", Scope::Both, detach_while_reply_blocked),
-    Case::new("detach_while_send_blocked", Scope::Both, detach_while_send_blocked),
-    Case::new("destroy_while_reply_blocked", Scope::Both, destroy_while_reply_blocked),
-    Case::new("destroy_while_send_blocked", Scope::Both, destroy_while_send_blocked),
-    Case::new("destroy_while_receiving", Scope::Local, destroy_while_receiving),
-    Case::new("server_killed_while_reply_blocked", Scope::Both, server_killed),
-    Case::new("server_killed_while_send_blocked", Scope::Both, server_killed_send_blocked),
+    Case::new(
+        "detach_while_reply_blocked",
+        Scope::Both,
+        detach_while_reply_blocked,
+    ),
+    Case::new(
+        "detach_while_send_blocked",
+        Scope::Both,
+        detach_while_send_blocked,
+    ),
+    Case::new(
+        "destroy_while_reply_blocked",
+        Scope::Both,
+        destroy_while_reply_blocked,
+    ),
+    Case::new(
+        "destroy_while_send_blocked",
+        Scope::Both,
+        destroy_while_send_blocked,
+    ),
+    Case::new(
+        "destroy_while_receiving",
+        Scope::Local,
+        destroy_while_receiving,
+    ),
+    Case::new(
+        "server_killed_while_reply_blocked",
+        Scope::Both,
+        server_killed,
+    ),
+    Case::new(
+        "server_killed_while_send_blocked",
+        Scope::Both,
+        server_killed_send_blocked,
+    ),
     Case::new("server_exits", Scope::Both, server_exits),
     Case::new("server_kills_itself", Scope::Both, server_kills_itself),
-    Case::new("client_killed_while_reply_blocked", Scope::Both, client_killed),
-    Case::new("client_killed_while_send_blocked", Scope::Both, client_killed_send_blocked),
+    Case::new(
+        "client_killed_while_reply_blocked",
+        Scope::Both,
+        client_killed,
+    ),
+    Case::new(
+        "client_killed_while_send_blocked",
+        Scope::Both,
+        client_killed_send_blocked,
+    ),
     Case::new("client_detaches_before_reply", Scope::Both, client_detaches),
     Case::new("server_again", Scope::Both, server_again),
 ];
@@ -113,7 +149,10 @@ fn destroy_while_reply_blocked(world: &World) -> Outcome {
     let result = server
         .connect()
         .map(|connection| connection.send(&request(Op::Echo, 0, 0, &[]), &mut []));
-    ensure!(!matches!(result, Ok(Ok(_))), "a channel that was destroyed answers");
+    ensure!(
+        !matches!(result, Ok(Ok(_))),
+        "a channel that was destroyed answers"
+    );
     Ok(())
 }
 
@@ -139,7 +178,11 @@ fn destroy_while_receiving(_: &World) -> Outcome {
     for call in calls {
         fails_with("the blocked receive", call.result()?, &[Error::ESRCH])?;
     }
-    fails_with("a further receive", channel.receive(&mut [0; 8]), &[Error::ESRCH])?;
+    fails_with(
+        "a further receive",
+        channel.receive(&mut [0; 8]),
+        &[Error::ESRCH],
+    )?;
     Ok(())
 }
 
@@ -234,6 +277,10 @@ fn server_again(world: &World) -> Outcome {
     echoes(&second.connect()?)?;
     let result = connection.send(&request(Op::Echo, 0, 0, &[]), &mut []);
     // Nobody was blocked when the server died, so the client learns of it now.
-    fails_with("a send to the dead one", result, &[Error::EBADF, Error::ESRCH])?;
+    fails_with(
+        "a send to the dead one",
+        result,
+        &[Error::EBADF, Error::ESRCH],
+    )?;
     Ok(())
 }

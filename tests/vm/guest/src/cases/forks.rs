@@ -40,8 +40,16 @@ pub(super) const CASES: &[Case] = &[
     Case::new("child_replies", Scope::Both, child_replies),
     Case::new("child_receives", Scope::Both, child_receives),
     Case::new("child_sends", Scope::Both, child_sends),
-    Case::new("child_ends_with_our_channel", Scope::Local, child_ends_with_our_channel),
-    Case::new("child_keeps_our_channel", Scope::Local, child_keeps_our_channel),
+    Case::new(
+        "child_ends_with_our_channel",
+        Scope::Local,
+        child_ends_with_our_channel,
+    ),
+    Case::new(
+        "child_keeps_our_channel",
+        Scope::Local,
+        child_keeps_our_channel,
+    ),
     Case::new("child_looks_up", Scope::Both, child_looks_up),
     Case::new("private_channel", Scope::Local, private_channel),
     Case::new("first_channel_is_one", Scope::Local, first_channel_is_one),
@@ -52,7 +60,11 @@ fn child_replies(world: &World) -> Outcome {
     let got = server
         .connect()?
         .send(&request(Op::ForkReply, 0, 0, &[]), &mut [])?;
-    ensure_eq!(got.status, i64::from(Error::ESRCH.errno()), "what the child's reply got");
+    ensure_eq!(
+        got.status,
+        i64::from(Error::ESRCH.errno()),
+        "what the child's reply got"
+    );
     Ok(())
 }
 
@@ -60,7 +72,11 @@ fn child_receives(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
     let got = connection.send(&request(Op::ForkReceive, 0, 0, &[]), &mut [])?;
-    ensure_eq!(got.status, i64::from(Error::ESRCH.errno()), "what the child's receive got");
+    ensure_eq!(
+        got.status,
+        i64::from(Error::ESRCH.errno()),
+        "what the child's receive got"
+    );
     echoes(&connection)
 }
 
@@ -80,8 +96,14 @@ fn child_sends(world: &World) -> Outcome {
         let own_pid = theirs[2] == std::process::id() as i32;
         i32::from(!own_pid) + 2 * i32::from(theirs[5] == ours[5])
     })?;
-    ensure!(status & 1 == 0, "the server sees the child with its parent's pid");
-    ensure!(status & 2 == 0, "the server sees the child with its parent's scoid");
+    ensure!(
+        status & 1 == 0,
+        "the server sees the child with its parent's pid"
+    );
+    ensure!(
+        status & 2 == 0,
+        "the server sees the child with its parent's scoid"
+    );
     ensure_eq!(status, 0, "the child's send");
     echoes(&connection)
 }
@@ -95,7 +117,8 @@ fn child_ends_with_our_channel(_: &World) -> Outcome {
         0
     })?;
     ensure_eq!(status, 0);
-    let client = std::thread::spawn(move || Connection::attach(address)?.send(b"12345678", &mut []));
+    let client =
+        std::thread::spawn(move || Connection::attach(address)?.send(b"12345678", &mut []));
     channel.receive(&mut [0; 8])?.reply(4, &[])?;
     ensure_eq!(client.join().map_err(|_| "the client panicked")??.status, 4);
     Ok(())
@@ -135,7 +158,11 @@ fn child_keeps_our_channel(_: &World) -> Outcome {
         pid: numbers[1],
         chid: numbers[0],
     };
-    fails_with("attaching to it", Connection::attach(address), &[Error::ESRCH])?;
+    fails_with(
+        "attaching to it",
+        Connection::attach(address),
+        &[Error::ESRCH],
+    )?;
     Ok(())
 }
 
@@ -165,7 +192,8 @@ fn private_channel(_: &World) -> Outcome {
         [libc::EPERM, libc::EACCES, libc::ESRCH].contains(&status),
         "another process that attaches to a private channel got {status}"
     );
-    let client = std::thread::spawn(move || Connection::attach(address)?.send(b"12345678", &mut []));
+    let client =
+        std::thread::spawn(move || Connection::attach(address)?.send(b"12345678", &mut []));
     channel.receive(&mut [0; 8])?.reply(0, &[])?;
     client.join().map_err(|_| "the client panicked")??;
     Ok(())

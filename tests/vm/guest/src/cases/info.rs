@@ -91,7 +91,11 @@ fn fields(world: &World) -> Outcome {
     ensure_eq!(told.pid, std::process::id() as i32);
     ensure_eq!(told.tid, sys::gettid());
     ensure_eq!(told.chid, server.address.chid);
-    ensure!(told.scoid & 0x4000_0000 != 0, "scoid {:#x} has bit 30", told.scoid);
+    ensure!(
+        told.scoid & 0x4000_0000 != 0,
+        "scoid {:#x} has bit 30",
+        told.scoid
+    );
     ensure_eq!(told.coid, connection.as_raw_fd());
     ensure_eq!(told.flags, 0);
     ensure_eq!(told.msglen, (HEAD + 33) as i32);
@@ -148,7 +152,10 @@ fn scoid_is_the_process(world: &World) -> Outcome {
 
 fn lengths_are_asked_for(_: &World) -> Outcome {
     for (flags, lengths) in [
-        (ChannelFlags::SENDER_LEN | ChannelFlags::REPLY_LEN, Some((8, 5))),
+        (
+            ChannelFlags::SENDER_LEN | ChannelFlags::REPLY_LEN,
+            Some((8, 5)),
+        ),
         (ChannelFlags::default(), None),
     ] {
         let channel = Channel::with_flags(flags)?;

@@ -29,7 +29,11 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("threads_on_one_connection", Scope::Both, threads_on_one_connection),
+    Case::new(
+        "threads_on_one_connection",
+        Scope::Both,
+        threads_on_one_connection,
+    ),
     Case::new("processes", Scope::Both, processes),
     Case::new("many_servers", Scope::Both, many_servers),
     Case::new("many_held", Scope::Both, many_held),
@@ -97,7 +101,9 @@ fn processes(world: &World) -> Outcome {
 }
 
 fn many_servers(world: &World) -> Outcome {
-    let servers = (0..8).map(|_| world.server()).collect::<Outcome<Vec<_>>>()?;
+    let servers = (0..8)
+        .map(|_| world.server())
+        .collect::<Outcome<Vec<_>>>()?;
     let connections = servers
         .iter()
         .map(|server| server.connect())
@@ -125,7 +131,10 @@ fn many_held(world: &World) -> Outcome {
             .collect();
         server.wait_held(i64::from(count))?;
         let (_, answers) = server.ask(Op::Release, 9)?;
-        ensure!(answers.iter().all(|answer| *answer == 0), "some replies failed: {answers:?}");
+        ensure!(
+            answers.iter().all(|answer| *answer == 0),
+            "some replies failed: {answers:?}"
+        );
         for thread in threads {
             let reply = thread.join().map_err(|_| "a client panicked")??;
             ensure_eq!(reply.status, 9);

@@ -85,17 +85,29 @@ fn forms(world: &World) -> Outcome {
 
 fn unknown_name(_: &World) -> Outcome {
     let before = sys::now();
-    fails_with("an unknown name", Node::lookup("nobody-is-called-that"), &UNKNOWN)?;
+    fails_with(
+        "an unknown name",
+        Node::lookup("nobody-is-called-that"),
+        &UNKNOWN,
+    )?;
     let took = Duration::from_nanos(sys::now() - before);
     ensure!(took < Duration::from_secs(5), "it took {took:?}");
-    fails_with("a path that is no node's", Node::lookup("/net/"), &[&UNKNOWN[..], &BAD].concat())?;
+    fails_with(
+        "a path that is no node's",
+        Node::lookup("/net/"),
+        &[&UNKNOWN[..], &BAD].concat(),
+    )?;
     Ok(())
 }
 
 fn unknown_name_in_time(_: &World) -> Outcome {
     let result = Node::lookup_timeout("nobody-is-called-so", Duration::from_millis(20).into());
     // A node without a link has nobody to ask and knows at once.
-    fails_with("an unknown name", result, &[&UNKNOWN[..], &[Error::ETIMEDOUT]].concat())?;
+    fails_with(
+        "an unknown name",
+        result,
+        &[&UNKNOWN[..], &[Error::ETIMEDOUT]].concat(),
+    )?;
     Ok(())
 }
 
@@ -122,7 +134,10 @@ fn name_cut(world: &World) -> Outcome {
             buffer[room..].iter().all(|byte| *byte == 0xee),
             "something was written behind {room} bytes"
         );
-        let end = buffer[..room].iter().position(|byte| *byte == 0).unwrap_or(room);
+        let end = buffer[..room]
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(room);
         ensure!(
             name.as_bytes().starts_with(&buffer[..end]) && end + 1 >= room.min(name.len()),
             "with room for {room} it is {:?}",

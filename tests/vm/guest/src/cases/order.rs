@@ -30,13 +30,16 @@ pub(super) const CASES: &[Case] = &[
 /// Long enough for a message to reach the server's queue before the next is sent.
 const TRANSIT: std::time::Duration = std::time::Duration::from_millis(60);
 
+/// What a thread does to have its priority.
+type Prepare = fn() -> Result<(), qnet::Error>;
+
 fn by_priority(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = Arc::new(server.connect()?);
     connection.send(&request(Op::Pause, 0, 0, &[]), &mut [])?;
     let mut calls = Vec::new();
     // Sent from the least urgent to the most urgent, received the other way round.
-    let ways: [(u32, fn() -> Result<(), qnet::Error>); 4] = [
+    let ways: [(u32, Prepare); 4] = [
         (1, || sys::set_nice(19)),
         (2, || sys::set_nice(8)),
         (3, || Ok(())),

@@ -16,6 +16,7 @@ use qnet::{
 use super::{
     echoes,
     fails_with,
+    late_reply,
     start_send,
     Call,
     Case,
@@ -35,7 +36,9 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("reply_blocked", Scope::Both, |world| reply_blocked(world, 0)),
+    Case::new("reply_blocked", Scope::Both, |world| {
+        reply_blocked(world, 0)
+    }),
     Case::new("reply_blocked_with_restart", Scope::Both, |world| {
         reply_blocked(world, libc::SA_RESTART)
     }),
@@ -57,12 +60,7 @@ fn reply_blocked(world: &World, flags: i32) -> Outcome {
     server.wait_held(1)?;
     sys::kill_thread(call.tid, libc::SIGUSR1)?;
     fails_with("the interrupted send", call.result()?, &[Error::EINTR])?;
-    if world.is_remote() {
-        // The server's node has to hear of it.
-        thread::sleep(Duration::from_millis(300));
-    }
-    let (_, answers) = server.ask(Op::Release, 0)?;
-    ensure_eq!(answers, [Error::ESRCH.errno()], "the late reply");
+    late_reply(world, &server)?;
     ensure_eq!(server.tags()?, [1], "what the server received");
     echoes(&connection)
 }
@@ -112,7 +110,10 @@ fn stop_and_continue(world: &World) -> Outcome {
         sys::kill(pid, libc::SIGCONT)?;
         thread::sleep(Duration::from_millis(50));
     }
-    ensure!(client.try_wait()?.is_none(), "the client is not blocked any more");
+    ensure!(
+        client.try_wait()?.is_none(),
+        "the client is not blocked any more"
+    );
     let (_, answers) = server.ask(Op::Release, 77)?;
     ensure_eq!(answers, [0], "the reply");
     ensure!(client.wait()?.success(), "the client did not get the reply");
@@ -163,7 +164,10 @@ fn storm(world: &World) -> Outcome {
     let (interrupted, replied) = call.result()??;
     println!("{interrupted} of 500 sends were interrupted");
     let tags = server.tags()?;
-    ensure!(tags.windows(2).all(|pair| pair[0] < pair[1]), "twice or out of order: {tags:?}");
+    ensure!(
+        tags.windows(2).all(|pair| pair[0] < pair[1]),
+        "twice or out of order: {tags:?}"
+    );
     ensure!(
         replied.iter().all(|tag| tags.contains(tag)),
         "a reply came for what the server did not receive"

@@ -42,9 +42,17 @@ pub(super) const CASES: &[Case] = &[
     Case::new("one_role", Scope::Local, one_role),
     Case::new("no_such_operation", Scope::Local, no_such_operation),
     Case::new("descriptors_run_out", Scope::Both, descriptors_run_out),
-    Case::new("descriptors_are_given_back", Scope::Both, descriptors_are_given_back),
+    Case::new(
+        "descriptors_are_given_back",
+        Scope::Both,
+        descriptors_are_given_back,
+    ),
     Case::new("closed_at_exec", Scope::Local, closed_at_exec),
-    Case::new("control_socket_closed_by_others", Scope::Local, control_socket_closed),
+    Case::new(
+        "control_socket_closed_by_others",
+        Scope::Local,
+        control_socket_closed,
+    ),
     Case::new("channels_come_and_go", Scope::Local, channels_come_and_go),
 ];
 
@@ -65,10 +73,17 @@ fn types(_: &World) -> Outcome {
         let socket = sys::socket(family, kind, 0)?;
         ensure!(raw::is_ours(socket.as_raw_fd()), "SO_DOMAIN is not ours");
         let version = raw::version(socket.as_fd())?;
-        ensure_eq!((version.abi, version.family), (qnet_sys::QNET_ABI_VERSION, family as u32));
+        ensure_eq!(
+            (version.abi, version.family),
+            (qnet_sys::QNET_ABI_VERSION, family as u32)
+        );
     }
     for kind in [libc::SOCK_STREAM, libc::SOCK_RAW, libc::SOCK_RDM] {
-        fails_with("another type", sys::socket(family, kind, 0), &[Error::ESOCKTNOSUPPORT])?;
+        fails_with(
+            "another type",
+            sys::socket(family, kind, 0),
+            &[Error::ESOCKTNOSUPPORT],
+        )?;
     }
     let other = sys::socket(family, libc::SOCK_SEQPACKET, 1);
     fails_with("another protocol", other, &[Error::EPROTONOSUPPORT])?;
@@ -92,7 +107,10 @@ fn names(world: &World) -> Outcome {
     let connection = server.connect()?;
     ensure_eq!(connection.peer()?, server.address);
     let peer = raw::peer_name(connection.as_fd())?;
-    ensure_eq!((peer.sq_family, peer.sq_reserved), (raw::family() as u16, 0));
+    ensure_eq!(
+        (peer.sq_family, peer.sq_reserved),
+        (raw::family() as u16, 0)
+    );
     Ok(())
 }
 
@@ -108,7 +126,9 @@ fn cut_names(_: &World) -> Outcome {
         })?;
         ensure_eq!(length, 24, "the length told for room {room}");
         ensure!(
-            bytes[(room as usize).min(24)..].iter().all(|byte| *byte == 0xee),
+            bytes[(room as usize).min(24)..]
+                .iter()
+                .all(|byte| *byte == 0xee),
             "something was written behind {room} bytes"
         );
         bytes = [0xee; 32];
@@ -126,7 +146,11 @@ fn with_length(
     let mut bytes = [0u8; 256];
     let address: *const sockaddr_qnet = address;
     // SAFETY: Both places have as many bytes, and any bytes of an address may be read.
-    unsafe { address.cast::<u8>().copy_to_nonoverlapping(bytes.as_mut_ptr(), 24) };
+    unsafe {
+        address
+            .cast::<u8>()
+            .copy_to_nonoverlapping(bytes.as_mut_ptr(), 24)
+    };
     // SAFETY: There are as many bytes as are told, or more than the kernel looks at.
     let result = unsafe { call(socket.as_raw_fd(), bytes.as_ptr().cast(), length as _) };
     sys::checked(result).map(drop)
@@ -138,18 +162,30 @@ fn bad_addresses(
     good: sockaddr_qnet,
 ) -> Outcome {
     for length in [0, 1, 2, 8, 23, 129] {
-        fails_with("a wrong length", with_length(call, &good, length), &[Error::EINVAL])?;
+        fails_with(
+            "a wrong length",
+            with_length(call, &good, length),
+            &[Error::EINVAL],
+        )?;
     }
     let other = sockaddr_qnet {
         sq_family: libc::AF_INET as u16,
         ..good
     };
-    fails_with("another family", with_length(call, &other, 24), &[Error::EAFNOSUPPORT])?;
+    fails_with(
+        "another family",
+        with_length(call, &other, 24),
+        &[Error::EAFNOSUPPORT],
+    )?;
     let reserved = sockaddr_qnet {
         sq_reserved: 1,
         ..good
     };
-    fails_with("reserved bits", with_length(call, &reserved, 24), &[Error::EINVAL])?;
+    fails_with(
+        "reserved bits",
+        with_length(call, &reserved, 24),
+        &[Error::EINVAL],
+    )?;
     let socket = new()?;
     // SAFETY: There is nothing at the address, which is for the kernel to find out.
     let null = unsafe { call(socket.as_raw_fd(), 8 as *const libc::sockaddr, 24) };
@@ -177,7 +213,11 @@ fn bad_bind(_: &World) -> Outcome {
             ..address()
         },
     ] {
-        fails_with("a bind to that", with_length(libc::bind, &bad, 24), &[Error::EINVAL])?;
+        fails_with(
+            "a bind to that",
+            with_length(libc::bind, &bad, 24),
+            &[Error::EINVAL],
+        )?;
     }
     for bit in 0..32 {
         let flags = sockaddr_qnet {
@@ -212,14 +252,22 @@ fn bad_connect(_: &World) -> Outcome {
             sq_index: index,
             ..good
         };
-        fails_with("an index", with_length(libc::connect, &bad, 24), &[Error::EINVAL])?;
+        fails_with(
+            "an index",
+            with_length(libc::connect, &bad, 24),
+            &[Error::EINVAL],
+        )?;
     }
     for flags in [2, 0x80, 0x100, 0x8000_0000] {
         let bad = sockaddr_qnet {
             sq_flags: flags,
             ..good
         };
-        fails_with("flags", with_length(libc::connect, &bad, 24), &[Error::EINVAL])?;
+        fails_with(
+            "flags",
+            with_length(libc::connect, &bad, 24),
+            &[Error::EINVAL],
+        )?;
     }
     for chid in [0, -1, i32::MIN] {
         let bad = sockaddr_qnet {
@@ -242,10 +290,26 @@ fn one_role(_: &World) -> Outcome {
         ..address()
     };
     let wanted = [Error::EINVAL, Error::EISCONN, Error::EADDRINUSE];
-    fails_with("bind twice", raw::bind(channel.as_fd(), &address()), &wanted)?;
-    fails_with("connect a channel", raw::connect(channel.as_fd(), &target), &wanted)?;
-    fails_with("bind a connection", raw::bind(connection.as_fd(), &address()), &wanted)?;
-    fails_with("connect twice", raw::connect(connection.as_fd(), &target), &wanted)?;
+    fails_with(
+        "bind twice",
+        raw::bind(channel.as_fd(), &address()),
+        &wanted,
+    )?;
+    fails_with(
+        "connect a channel",
+        raw::connect(channel.as_fd(), &target),
+        &wanted,
+    )?;
+    fails_with(
+        "bind a connection",
+        raw::bind(connection.as_fd(), &address()),
+        &wanted,
+    )?;
+    fails_with(
+        "connect twice",
+        raw::connect(connection.as_fd(), &target),
+        &wanted,
+    )?;
     Ok(())
 }
 
@@ -342,7 +406,10 @@ fn closed_at_exec(_: &World) -> Outcome {
         if raw::is_ours(fd) {
             // SAFETY: This call takes numbers.
             let flags = sys::checked(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
-            ensure!(flags & i64::from(libc::FD_CLOEXEC) != 0, "{fd} stays open at exec");
+            ensure!(
+                flags & i64::from(libc::FD_CLOEXEC) != 0,
+                "{fd} stays open at exec"
+            );
         }
     }
     drop(connection);
@@ -384,9 +451,15 @@ fn channels_come_and_go(_: &World) -> Outcome {
     for _ in 0..1000 {
         let channel = Channel::create()?;
         ensure!(channel.id() > 0, "channel {}", channel.id());
-        ensure!(seen.insert(channel.id()), "channel {} came twice", channel.id());
+        ensure!(
+            seen.insert(channel.id()),
+            "channel {} came twice",
+            channel.id()
+        );
     }
-    let channels: Vec<_> = (0..200).map(|_| Channel::create()).collect::<Result<_, _>>()?;
+    let channels: Vec<_> = (0..200)
+        .map(|_| Channel::create())
+        .collect::<Result<_, _>>()?;
     let numbers: BTreeSet<_> = channels.iter().map(Channel::id).collect();
     ensure_eq!(numbers.len(), channels.len());
     Ok(())

@@ -45,8 +45,16 @@ pub(super) const CASES: &[Case] = &[
     Case::new("bad_timeouts", Scope::Local, bad_timeouts),
     Case::new("wrong_kind_of_socket", Scope::Local, wrong_kind_of_socket),
     Case::new("fault_in_the_message", Scope::Both, fault_in_the_message),
-    Case::new("fault_in_the_reply_buffer", Scope::Both, fault_in_the_reply_buffer),
-    Case::new("fault_in_the_receive_buffer", Scope::Local, fault_in_the_receive_buffer),
+    Case::new(
+        "fault_in_the_reply_buffer",
+        Scope::Both,
+        fault_in_the_reply_buffer,
+    ),
+    Case::new(
+        "fault_in_the_receive_buffer",
+        Scope::Local,
+        fault_in_the_receive_buffer,
+    ),
     Case::new("fault_in_the_reply", Scope::Both, fault_in_the_reply),
     Case::new("unknown_rcvid", Scope::Local, unknown_rcvid),
     Case::new("bad_error_numbers", Scope::Local, bad_error_numbers),
@@ -123,9 +131,17 @@ fn pair() -> Outcome<(Channel, Connection)> {
 fn unknown_ioctl(_: &World) -> Outcome {
     let (channel, connection) = pair()?;
     for number in [9, 10, 0xff] {
-        let number = u32::from(QNET_IOC_MAGIC) << 8 | number;
-        fails_with("an unknown call", call(&channel, number, 0u64), &[Error::ENOTTY])?;
-        fails_with("an unknown call", call(&connection, number, 0u64), &[Error::ENOTTY])?;
+        let number = (u32::from(QNET_IOC_MAGIC) << 8) | number;
+        fails_with(
+            "an unknown call",
+            call(&channel, number, 0u64),
+            &[Error::ENOTTY],
+        )?;
+        fails_with(
+            "an unknown call",
+            call(&connection, number, 0u64),
+            &[Error::ENOTTY],
+        )?;
     }
     for other in [0x8901 + 0x7000, 0x1234_5678, 0x5401] {
         let wanted = [Error::ENOTTY, Error::EINVAL];
@@ -137,7 +153,12 @@ fn unknown_ioctl(_: &World) -> Outcome {
 fn wrong_pointer(_: &World) -> Outcome {
     let (channel, connection) = pair()?;
     for pointer in [0, 8, 0x7fff_ffff_f000, 0xffff_8000_0000_0000, u64::MAX - 64] {
-        for number in [QNET_IOC_VERSION, QNET_IOC_STRTOND, QNET_IOC_REPLY, QNET_IOC_ERROR] {
+        for number in [
+            QNET_IOC_VERSION,
+            QNET_IOC_STRTOND,
+            QNET_IOC_REPLY,
+            QNET_IOC_ERROR,
+        ] {
             // SAFETY: There is nothing at these addresses, which is for the kernel to find out.
             let result = unsafe { sys::ioctl(&channel, number, pointer) };
             fails_with("a wrong pointer", result, &[Error::EFAULT])?;
@@ -167,7 +188,7 @@ struct Longer<T, const MORE: usize> {
 
 /// The number of an ioctl with a structure of another size.
 fn sized(number: u32, size: u32) -> u32 {
-    number & !(0x3fff << 16) | size << 16
+    (number & !(0x3fff << 16)) | (size << 16)
 }
 
 /// An ioctl on a structure whose number and size field both say `size`.
@@ -182,20 +203,43 @@ fn sizes(_: &World) -> Outcome {
         // With the usual number, then with one that agrees with the structure.
         let bad = qnet_version { size, ..version() };
         fails_with("a version", call(&channel, QNET_IOC_VERSION, bad), &einval)?;
-        fails_with("a version", call_sized(&channel, QNET_IOC_VERSION, size, bad), &einval)?;
+        fails_with(
+            "a version",
+            call_sized(&channel, QNET_IOC_VERSION, size, bad),
+            &einval,
+        )?;
         let bad = qnet_send { size, ..send() };
         fails_with("a send", call(&connection, QNET_IOC_SEND, bad), &einval)?;
-        fails_with("a send", call_sized(&connection, QNET_IOC_SEND, size, bad), &einval)?;
+        fails_with(
+            "a send",
+            call_sized(&connection, QNET_IOC_SEND, size, bad),
+            &einval,
+        )?;
         let bad = qnet_receive { size, ..receive() };
         fails_with("a receive", call(&channel, QNET_IOC_RECEIVE, bad), &einval)?;
-        fails_with("a receive", call_sized(&channel, QNET_IOC_RECEIVE, size, bad), &einval)?;
+        fails_with(
+            "a receive",
+            call_sized(&channel, QNET_IOC_RECEIVE, size, bad),
+            &einval,
+        )?;
         let bad = qnet_reply { size, ..reply() };
         fails_with("a reply", call(&channel, QNET_IOC_REPLY, bad), &einval)?;
-        fails_with("a reply", call_sized(&channel, QNET_IOC_REPLY, size, bad), &einval)?;
+        fails_with(
+            "a reply",
+            call_sized(&channel, QNET_IOC_REPLY, size, bad),
+            &einval,
+        )?;
         let bad = qnet_error { size, ..error() };
         fails_with("an error", call(&channel, QNET_IOC_ERROR, bad), &einval)?;
-        fails_with("an error", call_sized(&channel, QNET_IOC_ERROR, size, bad), &einval)?;
-        let bad = qnet_node_name { size, ..node_name() };
+        fails_with(
+            "an error",
+            call_sized(&channel, QNET_IOC_ERROR, size, bad),
+            &einval,
+        )?;
+        let bad = qnet_node_name {
+            size,
+            ..node_name()
+        };
         for number in [QNET_IOC_STRTOND, QNET_IOC_NDTOSTR] {
             fails_with("a name", call(&channel, number, bad), &einval)?;
             fails_with("a name", call_sized(&channel, number, size, bad), &einval)?;
@@ -224,7 +268,11 @@ fn longer<const MORE: usize>(channel: &Channel) -> Outcome {
         more,
     };
     let zero = longer([0; MORE]);
-    ensure_eq!(call_sized(channel, QNET_IOC_VERSION, size, zero), Ok(0), "{MORE} more bytes");
+    ensure_eq!(
+        call_sized(channel, QNET_IOC_VERSION, size, zero),
+        Ok(0),
+        "{MORE} more bytes"
+    );
     for at in [0, MORE / 2, MORE - 1] {
         let mut more = [0; MORE];
         more[at] = 1;
@@ -372,7 +420,10 @@ fn bad_buffers(world: &World) -> Outcome {
             },
         ),
     ] {
-        let as_message = qnet_send { send: bad, ..send() };
+        let as_message = qnet_send {
+            send: bad,
+            ..send()
+        };
         fails_with(what, call(&connection, QNET_IOC_SEND, as_message), &refused)?;
     }
     let no_parts = qnet_buf {
@@ -385,7 +436,11 @@ fn bad_buffers(world: &World) -> Outcome {
         send: no_parts,
         ..send()
     };
-    fails_with("parts nowhere", call(&connection, QNET_IOC_SEND, nowhere), &[Error::EFAULT])?;
+    fails_with(
+        "parts nowhere",
+        call(&connection, QNET_IOC_SEND, nowhere),
+        &[Error::EFAULT],
+    )?;
     ensure_eq!(server.tags()?, [0; 0]);
     echoes(&connection)
 }
@@ -399,12 +454,20 @@ fn bad_timeouts(_: &World) -> Outcome {
             reserved: 0,
         };
         let bad = qnet_send { timeout, ..send() };
-        fails_with("a send", call(&connection, QNET_IOC_SEND, bad), &[Error::EINVAL])?;
+        fails_with(
+            "a send",
+            call(&connection, QNET_IOC_SEND, bad),
+            &[Error::EINVAL],
+        )?;
         let bad = qnet_receive {
             timeout,
             ..receive()
         };
-        fails_with("a receive", call(&channel, QNET_IOC_RECEIVE, bad), &[Error::EINVAL])?;
+        fails_with(
+            "a receive",
+            call(&channel, QNET_IOC_RECEIVE, bad),
+            &[Error::EINVAL],
+        )?;
     }
     Ok(())
 }
@@ -413,15 +476,47 @@ fn wrong_kind_of_socket(_: &World) -> Outcome {
     let (channel, connection) = pair()?;
     let neither = sys::socket(raw::family(), libc::SOCK_SEQPACKET, 0)?;
     let no_connection = [Error::ENOTCONN];
-    fails_with("a send", call(&channel, QNET_IOC_SEND, send()), &no_connection)?;
-    fails_with("a send", call(&neither, QNET_IOC_SEND, send()), &no_connection)?;
-    fails_with("a detach", call(&channel, QNET_IOC_DETACH, 0u64), &no_connection)?;
-    fails_with("a detach", call(&neither, QNET_IOC_DETACH, 0u64), &no_connection)?;
+    fails_with(
+        "a send",
+        call(&channel, QNET_IOC_SEND, send()),
+        &no_connection,
+    )?;
+    fails_with(
+        "a send",
+        call(&neither, QNET_IOC_SEND, send()),
+        &no_connection,
+    )?;
+    fails_with(
+        "a detach",
+        call(&channel, QNET_IOC_DETACH, 0u64),
+        &no_connection,
+    )?;
+    fails_with(
+        "a detach",
+        call(&neither, QNET_IOC_DETACH, 0u64),
+        &no_connection,
+    )?;
     let no_channel = [Error::ESRCH, Error::ENOTSUP];
-    fails_with("a receive", call(&connection, QNET_IOC_RECEIVE, receive()), &no_channel)?;
-    fails_with("a receive", call(&neither, QNET_IOC_RECEIVE, receive()), &no_channel)?;
-    fails_with("a destroy", call(&connection, QNET_IOC_DESTROY, 0u64), &no_channel)?;
-    fails_with("a destroy", call(&neither, QNET_IOC_DESTROY, 0u64), &no_channel)?;
+    fails_with(
+        "a receive",
+        call(&connection, QNET_IOC_RECEIVE, receive()),
+        &no_channel,
+    )?;
+    fails_with(
+        "a receive",
+        call(&neither, QNET_IOC_RECEIVE, receive()),
+        &no_channel,
+    )?;
+    fails_with(
+        "a destroy",
+        call(&connection, QNET_IOC_DESTROY, 0u64),
+        &no_channel,
+    )?;
+    fails_with(
+        "a destroy",
+        call(&neither, QNET_IOC_DESTROY, 0u64),
+        &no_channel,
+    )?;
     call(&neither, QNET_IOC_VERSION, version())?;
     Ok(())
 }
@@ -444,7 +539,11 @@ fn fault_in_the_message(world: &World) -> Outcome {
         send: half(&edge),
         ..send()
     };
-    fails_with("the send", call(&connection, QNET_IOC_SEND, bad), &[Error::EFAULT])?;
+    fails_with(
+        "the send",
+        call(&connection, QNET_IOC_SEND, bad),
+        &[Error::EFAULT],
+    )?;
     ensure_eq!(server.tags()?, [0; 0], "what the server received");
     echoes(&connection)
 }
@@ -463,7 +562,11 @@ fn fault_in_the_reply_buffer(world: &World) -> Outcome {
         reply: half(&edge),
         ..send()
     };
-    fails_with("the send", call(&connection, QNET_IOC_SEND, bad), &[Error::EFAULT])?;
+    fails_with(
+        "the send",
+        call(&connection, QNET_IOC_SEND, bad),
+        &[Error::EFAULT],
+    )?;
     echoes(&connection)
 }
 
@@ -478,7 +581,11 @@ fn fault_in_the_receive_buffer(_: &World) -> Outcome {
         timeout: qnet_timeout::default(),
         ..receive()
     };
-    fails_with("the receive", call(&channel, QNET_IOC_RECEIVE, bad), &[Error::EFAULT])?;
+    fails_with(
+        "the receive",
+        call(&channel, QNET_IOC_RECEIVE, bad),
+        &[Error::EFAULT],
+    )?;
     let again = channel.receive_timeout(&mut [0; 64], patience / 2);
     if let Ok(message) = again {
         ensure_eq!(message.len(), 64, "the message that stayed");
@@ -517,13 +624,21 @@ fn unknown_rcvid(_: &World) -> Outcome {
     let (channel, connection) = pair()?;
     for rcvid in [i32::MIN, -1, 0, 1, 2, 0x1_0001, 0x4000_0000, i32::MAX] {
         let bad = qnet_reply { rcvid, ..reply() };
-        fails_with("a reply", call(&channel, QNET_IOC_REPLY, bad), &[Error::ESRCH])?;
+        fails_with(
+            "a reply",
+            call(&channel, QNET_IOC_REPLY, bad),
+            &[Error::ESRCH],
+        )?;
         let bad = qnet_error {
             rcvid,
             error: 5,
             ..error()
         };
-        fails_with("an error", call(&connection, QNET_IOC_ERROR, bad), &[Error::ESRCH])?;
+        fails_with(
+            "an error",
+            call(&connection, QNET_IOC_ERROR, bad),
+            &[Error::ESRCH],
+        )?;
     }
     Ok(())
 }
@@ -538,7 +653,11 @@ fn bad_error_numbers(_: &World) -> Outcome {
             error: number,
             ..error()
         };
-        fails_with("an error", call(&channel, QNET_IOC_ERROR, bad), &[Error::EINVAL])?;
+        fails_with(
+            "an error",
+            call(&channel, QNET_IOC_ERROR, bad),
+            &[Error::EINVAL],
+        )?;
     }
     raw::error(rcvid, 4095)?;
     let ended = client.join().map_err(|_| "the client panicked")?;
@@ -572,7 +691,10 @@ fn outputs_are_written(_: &World) -> Outcome {
     };
     // SAFETY: The one pointer is to the buffer above.
     unsafe { sys::ioctl_on(&connection, QNET_IOC_SEND, &mut sent) }?;
-    ensure_eq!((sent.status, sent.replied, &buffer[..3]), (-7, 3, &b"abc"[..]));
+    ensure_eq!(
+        (sent.status, sent.replied, &buffer[..3]),
+        (-7, 3, &b"abc"[..])
+    );
     server.join().map_err(|_| "the server panicked")??;
     Ok(())
 }

@@ -18,6 +18,7 @@ use qnet::{
 use super::{
     echoes,
     fails_with,
+    late_reply,
     start_send_timeout,
     Case,
     Scope, //
@@ -39,8 +40,16 @@ pub(super) const CASES: &[Case] = &[
     Case::new("receive_at_once", Scope::Local, receive_at_once),
     Case::new("send_blocked", Scope::Both, send_blocked),
     Case::new("reply_blocked", Scope::Both, reply_blocked),
-    Case::new("only_while_reply_blocked", Scope::Both, only_while_reply_blocked),
-    Case::new("only_while_send_blocked", Scope::Both, only_while_send_blocked),
+    Case::new(
+        "only_while_reply_blocked",
+        Scope::Both,
+        only_while_reply_blocked,
+    ),
+    Case::new(
+        "only_while_send_blocked",
+        Scope::Both,
+        only_while_send_blocked,
+    ),
     Case::new("at_once", Scope::Both, at_once),
     Case::new("in_time", Scope::Both, in_time),
     Case::new("a_hundred_years", Scope::Both, a_hundred_years),
@@ -82,7 +91,9 @@ fn receive(_: &World) -> Outcome {
 
 fn receive_at_once(_: &World) -> Outcome {
     let channel = Arc::new(Channel::create()?);
-    times_out(Duration::ZERO, || channel.receive_timeout(&mut [0; 8], Timeout::NOW))?;
+    times_out(Duration::ZERO, || {
+        channel.receive_timeout(&mut [0; 8], Timeout::NOW)
+    })?;
     let connection = qnet::Connection::attach(channel.address())?;
     let client = thread::spawn(move || connection.send(b"12345678", &mut []));
     // A message that is there is received whatever the time-out says.
@@ -120,11 +131,7 @@ fn reply_blocked(world: &World) -> Outcome {
     let message = request(Op::Hold, 1, 0, &[]);
     times_out(SHORT, || connection.send_timeout(&message, &mut [], SHORT))?;
     server.wait_held(1)?;
-    if world.is_remote() {
-        thread::sleep(Duration::from_millis(300));
-    }
-    let (_, answers) = server.ask(Op::Release, 0)?;
-    ensure_eq!(answers, [Error::ESRCH.errno()], "the late reply");
+    late_reply(world, &server)?;
     echoes(&connection)
 }
 
@@ -177,7 +184,9 @@ fn at_once(world: &World) -> Outcome {
     let connection = server.connect()?;
     connection.send(&request(Op::Pause, 0, 0, &[]), &mut [])?;
     let message = request(Op::Echo, 1, 0, &[]);
-    times_out(Duration::ZERO, || connection.send_timeout(&message, &mut [], Timeout::NOW))?;
+    times_out(Duration::ZERO, || {
+        connection.send_timeout(&message, &mut [], Timeout::NOW)
+    })?;
     server.ask(Op::Resume, 0)?;
     echoes(&connection)
 }
