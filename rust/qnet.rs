@@ -27,6 +27,7 @@ mod uapi;
 use crate::{
     af_qnet::QnetSocket,
     knet::{
+        death,
         genl::GenlFamily,
         net::PerNetRegistration,
         netdev::Notifier,
@@ -48,7 +49,7 @@ module! {
     authors: ["The qnet developers"],
     description: "Qnet: QNX Neutrino message passing between nodes",
     license: "GPL",
-    alias: ["net-pf-18", "net-pf-18-genl-qnet"],
+    alias: ["net-pf-18"],
     params: {
         auto_add: u32 {
             default: 150,
@@ -108,11 +109,14 @@ struct Qnet {
     _file: ProcFile<Statistics>,
     _net_file: ProcFile<Statistics>,
     _nodes: PerNetRegistration<Nodes>,
+    /// Last what runs when a process dies.
+    _deaths: death::Registration,
 }
 
 impl kernel::Module for Qnet {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let number = u8::try_from(param::family()).map_err(|_| EINVAL)?;
+        let deaths = death::Registration::new()?;
         let nodes = PerNetRegistration::register()?;
         let net_file = ProcFile::new_in_each_net(c"qnetstats")?;
         let file = ProcFile::new_top(c"qnetstats")?;
@@ -133,6 +137,7 @@ impl kernel::Module for Qnet {
             _file: file,
             _net_file: net_file,
             _nodes: nodes,
+            _deaths: deaths,
         })
     }
 }

@@ -120,5 +120,6 @@ pub(super) fn timeout(timeout: &uapi::Timeout) -> Result<Timeout> {
     Ok(Timeout {
         states: TimeoutStates::new(timeout.states).ok_or(EINVAL)?,
         ns: timeout.ns,
+        deadline: None,
     })
 }

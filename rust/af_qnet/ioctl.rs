@@ -14,8 +14,8 @@ use super::{
 use crate::{
     ipc::{
         connection::Request,
-        process,
         transaction::{
+            self,
             Client,
             Payload,
             Transaction, //
@@ -46,7 +46,8 @@ use kernel::{
 /// The longest string that is looked at for the name of a node, in bytes.
 const LONGEST_STRING: usize = 1024;
 
-/// Serves an ioctl. Process context, may sleep.
+/// Serves an ioctl. Process context, may sleep. Each call is a function of its own that is not
+/// inlined, so that none pays for the stack of the others.
 pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> {
     if _IOC_TYPE(cmd) != uapi::QNET_IOC_MAGIC {
         return Err(ENOTTY);
@@ -58,8 +59,9 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
         2 => receive(socket, &argument)?,
         3 => reply(socket, &argument)?,
         4 => error(socket, &argument)?,
-        5 => socket.connection()?.detach(),
-        6 => socket.own_channel()?.destroy(),
+        5 if !socket.connection()?.detach() => return Err(EINVAL),
+        6 if !socket.own_channel()?.destroy() => return Err(EINVAL),
+        5 | 6 => {}
         7 => strtond(socket, &argument)?,
         8 => ndtostr(socket, &argument)?,
         _ => return Err(ENOTTY),
@@ -67,6 +69,7 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
     Ok(0)
 }
 
+#[inline(never)]
 fn version(argument: &Argument) -> Result {
     let mut version: uapi::Version = argument.read()?;
     reserved(version.reserved == 0)?;
@@ -75,6 +78,7 @@ fn version(argument: &Argument) -> Result {
     argument.write(&version)
 }
 
+#[inline(never)]
 fn send(socket: &QnetSocket, argument: &Argument) -> Result {
     let mut send: uapi::Send = argument.read()?;
     reserved(send.flags == 0 && send.reserved == 0)?;
@@ -90,6 +94,7 @@ fn send(socket: &QnetSocket, argument: &Argument) -> Result {
     argument.write(&send)
 }
 
+#[inline(never)]
 fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     let mut receive: uapi::Receive = argument.read()?;
     reserved(receive.flags == 0 && receive.reserved == 0)?;
@@ -104,7 +109,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             receive.info = info(channel, &transaction, msglen);
             argument
                 .write(&receive)
-                .inspect_err(|_| channel.process.withdraw(rcvid))
+                .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))
         }
         Err(error) => {
             // The message has left the queue, so its sender is told that the server failed. If the
@@ -126,9 +131,10 @@ fn deliver(
     let rcvid = channel.process.received(transaction.clone())?;
     if channel.is_destroyed() {
         // Destroyed in between: who did it may have searched the table before it was there.
-        channel.process.withdraw(rcvid);
+        channel.process.withdraw(rcvid, -ESRCH.to_errno());
         return Err(ESRCH);
     }
+    transaction.check_sender();
     Ok((rcvid, msglen))
 }
 
@@ -161,6 +167,7 @@ fn info(channel: &Channel, transaction: &Transaction, msglen: usize) -> uapi::Ms
     }
 }
 
+#[inline(never)]
 fn reply(socket: &QnetSocket, argument: &Argument) -> Result {
     let reply: uapi::Reply = argument.read()?;
     reserved(reply.flags == 0 && reply.reserved == 0)?;
@@ -168,15 +175,17 @@ fn reply(socket: &QnetSocket, argument: &Argument) -> Result {
     socket.caller()?.reply(reply.rcvid, reply.status, &data)
 }
 
+#[inline(never)]
 fn error(socket: &QnetSocket, argument: &Argument) -> Result {
     let error: uapi::MsgError = argument.read()?;
     reserved(error.flags == 0)?;
-    if !(0..=4095).contains(&error.error) {
+    if !(0..=transaction::MAX_ERRNO).contains(&error.error) {
         return Err(EINVAL);
     }
     socket.caller()?.error(error.rcvid, error.error)
 }
 
+#[inline(never)]
 fn strtond(socket: &QnetSocket, argument: &Argument) -> Result {
     let mut call: uapi::NodeName = argument.read()?;
     reserved(call.flags == 0 && call.reserved == 0)?;
@@ -189,16 +198,9 @@ fn strtond(socket: &QnetSocket, argument: &Argument) -> Result {
     UserBuf::from_parts(call.string, length as u64, 0)?.read_all(&mut string, length)?;
 
     let node = &socket.node;
-    let parsed = names::parse_node_string(&string).map_err(|_| EINVAL)?;
-    if parsed.qos.is_some() {
-        // Only the default policy exists, which the string without "~" means.
-        return Err(EOPNOTSUPP);
-    }
-    let own = node.fqnn();
-    let domain = own.as_ref().map_or(names::Domain::EMPTY, own_domain);
-    let fqnn = parsed.fqnn(&domain).map_err(|_| EINVAL)?;
-    call.used = u32::try_from(parsed.used).map_err(|_| EINVAL)?;
-    call.nd = if own.as_ref() == Some(&fqnn) {
+    let (fqnn, used) = parse_name(node, &string)?;
+    call.used = u32::try_from(used).map_err(|_| EINVAL)?;
+    call.nd = if node.is_me(fqnn.name(), fqnn.domain()) {
         0
     } else {
         let runs = call.timeout.states != 0;
@@ -208,14 +210,31 @@ fn strtond(socket: &QnetSocket, argument: &Argument) -> Result {
     argument.write(&call)
 }
 
+/// The name that a string begins with, in this node's domain if it names none, and how many bytes of
+/// the string it is.
+#[inline(never)]
+fn parse_name(node: &Node, string: &[u8]) -> Result<(Fqnn, usize)> {
+    let parsed = names::parse_node_string(string).map_err(|_| EINVAL)?;
+    if parsed.qos.is_some() {
+        // Only the default policy exists, which the string without "~" means.
+        return Err(EOPNOTSUPP);
+    }
+    let own = node.fqnn();
+    let domain = own.as_ref().map_or(names::Domain::EMPTY, own_domain);
+    let fqnn = parsed.fqnn(&domain).map_err(|_| EINVAL)?;
+    Ok((fqnn, parsed.used))
+}
+
 fn own_domain(fqnn: &Fqnn) -> names::Domain {
     // A node's own domain was a domain when the name was made.
     names::Domain::new(fqnn.domain()).unwrap_or(names::Domain::EMPTY)
 }
 
+#[inline(never)]
 fn ndtostr(socket: &QnetSocket, argument: &Argument) -> Result {
     let mut call: uapi::NodeName = argument.read()?;
     reserved(call.flags == 0 && call.reserved == 0)?;
+    timeout(&call.timeout)?;
     let fqnn = name_of(&socket.node, call.nd)?;
     let name = fqnn.as_bytes();
     call.used = u32::try_from(name.len()).map_err(|_| EINVAL)?;

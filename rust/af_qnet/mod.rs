@@ -127,8 +127,8 @@ impl Socket for QnetSocket {
         match self.role.as_ref() {
             Some(Role::Channel(channel)) => channel.destroy(),
             Some(Role::Connection(connection)) => connection.detach(),
-            None => {}
-        }
+            None => false,
+        };
     }
 
     fn bind(self: &Arc<Self>, address: &[u8]) -> Result {

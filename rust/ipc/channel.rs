@@ -191,12 +191,12 @@ impl Channel {
     }
 
     /// Destroys the channel: who is blocked on it gets `ESRCH`, and connections to it are dead.
-    /// Process context. The second time there is nothing left to do.
-    pub(crate) fn destroy(self: &Arc<Self>) {
+    /// Process context. Says whether there was anything to destroy: the second time there is not.
+    pub(crate) fn destroy(self: &Arc<Self>) -> bool {
         {
             let mut inner = self.inner.lock();
             if inner.destroyed {
-                return;
+                return false;
             }
             inner.destroyed = true;
         }
@@ -207,5 +207,6 @@ impl Channel {
         server::channel_gone(self);
         self.fail_if(|_| true, Event::ServerGone, ESRCH);
         self.process.node.stats.leave(Gauge::Channels);
+        true
     }
 }

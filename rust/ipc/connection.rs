@@ -55,7 +55,8 @@ use crate::{
             Message,
             MsgSend,
             Unblock,
-            Vtid, //
+            Vtid,
+            CONNECT_DATA_MAX, //
         },
     },
     stats::{
@@ -136,6 +137,8 @@ pub(crate) struct Connection {
     owner: Pid,
     /// The name of the connection that the other node is told; 0 for a local one.
     client_id: Atomic<u32>,
+    /// The most bytes of data that a message may bring, as the server's node said.
+    most: Atomic<u32>,
     /// The connections of processes that inherited this one, or were passed it: each is a client of
     /// its own.
     #[pin]
@@ -170,6 +173,7 @@ impl Connection {
                 target,
                 owner: Pid::of_caller(),
                 client_id: Atomic::new(0),
+                most: Atomic::new(u32::MAX),
                 heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
                 changed <- WaitQueue::new(),
@@ -177,9 +181,10 @@ impl Connection {
             GFP_KERNEL,
         )?;
         if let Target::There { peer, .. } = &connection.target {
-            let client_id = node.ipc.clients.lock().insert(connection.clone())?;
+            peer.enter()?;
+            let entered = node.ipc.clients.lock().insert(connection.clone());
+            let client_id = entered.inspect_err(|_| peer.leave())?;
             connection.client_id.store(client_id, Relaxed);
-            peer.enter();
             node.stats.enter(Gauge::NetClient);
         }
         Ok(connection)
@@ -188,6 +193,9 @@ impl Connection {
     /// A connection of the calling process to a channel of this node.
     fn to_channel(node: &Arc<Node>, address: Address, channel: Arc<Channel>) -> Result<Arc<Self>> {
         let server = channel.process.clone();
+        if channel.is_private() && !server.pid.is_caller() {
+            return Err(EPERM);
+        }
         let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()))?;
         Self::new(node, address, Target::Here { channel, scoid })
             .inspect_err(|_| server.detach_client(scoid))
@@ -226,7 +234,22 @@ impl Connection {
                 Self::new(&self.node, self.address, target)?
             }
         };
-        let entered = self.heirs.lock().push(heir.clone(), GFP_ATOMIC);
+        let mut known = None;
+        let entered = {
+            let mut heirs = self.heirs.lock();
+            match heirs.iter().find(|heir| heir.owner.is_caller()) {
+                Some(other) => {
+                    known = Some(other.clone());
+                    Ok(())
+                }
+                None => heirs.push(heir.clone(), GFP_ATOMIC),
+            }
+        };
+        if let Some(other) = known {
+            // Another thread of the process was faster.
+            heir.end();
+            return Ok(other);
+        }
         if let Err(error) = entered {
             heir.end();
             return Err(error.into());
@@ -250,7 +273,7 @@ impl Connection {
             match dead {
                 Some(heir) => heir.end(),
                 None => return,
-            }
+            };
         }
     }
 
@@ -263,9 +286,6 @@ impl Connection {
             }
         };
         let channel = server.channel(address.chid).ok_or(ESRCH)?;
-        if channel.is_private() && !server.pid.is_caller() {
-            return Err(EPERM);
-        }
         Self::to_channel(node, address, channel)
     }
 
@@ -290,6 +310,11 @@ impl Connection {
         }
     }
 
+    /// Whether its CONNECT goes over `session`.
+    pub(crate) fn is_connecting_by(&self, session: u32) -> bool {
+        self.state.lock().refused(session).is_some()
+    }
+
     /// Whether it leads to `channel`.
     pub(crate) fn is_to_channel(&self, channel: &Channel) -> bool {
         match &self.target {
@@ -304,6 +329,11 @@ impl Connection {
             Target::Here { scoid, .. } => *scoid,
             Target::There { .. } => -1,
         }
+    }
+
+    /// The server's node said how many bytes of data a message may bring.
+    pub(crate) fn takes_at_most(&self, bytes: u32) {
+        self.most.store(bytes, Relaxed);
     }
 
     /// Changes the state by `change`, if it allows it, and wakes who waits for that.
@@ -353,7 +383,8 @@ impl Connection {
         })
     }
 
-    fn is_dead(&self) -> bool {
+    /// Whether it was detached, or its server is gone.
+    pub(crate) fn is_dead(&self) -> bool {
         *self.state.lock() == State::Dead
     }
 
@@ -380,7 +411,7 @@ impl Connection {
         if self.is_dead() {
             // Detached in between: who did it may have searched the queue before it was there. If
             // the outcome is decided already, it is fetched below.
-            let _ = transaction.finish(Event::Abandon, Outcome::Error(EBADF.to_errno()));
+            let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
         }
         let outcome = transaction.wait(&request.timeout, false);
         if let Outcome::Abandoned(_) = outcome {
@@ -397,20 +428,25 @@ impl Connection {
         request: &Request,
     ) -> Result<Outcome> {
         self.node.stats.count(Counter::ClientKercalls);
+        // One time for all that can block on the way.
+        let timeout = request.timeout.fixed();
         let mut backoff = FIRST_BACKOFF;
         loop {
-            let outcome = self.try_there(peer, pid, chid, request)?;
+            let outcome = self.try_there(peer, pid, chid, request, &timeout)?;
             if !matches!(outcome, Outcome::Busy) {
                 return Ok(outcome);
             }
-            self.back_off(backoff)?;
+            self.back_off(backoff, timeout.deadline)?;
             backoff = (backoff * 2).min(LAST_BACKOFF);
         }
     }
 
-    /// Sleeps `ns` nanoseconds; the end of the connection ends the sleep.
-    fn back_off(&self, ns: u64) -> Result {
+    /// Sleeps `ns` nanoseconds, but not beyond `deadline`; the end of the connection ends the sleep.
+    fn back_off(&self, ns: u64, deadline: Option<u64>) -> Result {
         let until = now_ns().saturating_add(ns);
+        if deadline.is_some_and(|deadline| deadline <= until) {
+            return Err(ETIMEDOUT);
+        }
         let mut state = self.state.lock();
         loop {
             if *state == State::Dead {
@@ -430,17 +466,16 @@ impl Connection {
         pid: i32,
         chid: i32,
         request: &Request,
+        timeout: &Timeout,
     ) -> Result<Outcome> {
         if self.is_dead() {
             return Err(EBADF);
         }
         if !peer.is_located() {
-            self.node.resolve(&peer.fqnn, None).map_err(|error| {
-                if error == EINTR {
-                    EINTR
-                } else {
-                    EHOSTUNREACH
-                }
+            let resolved = self.node.resolve(&peer.fqnn, timeout.deadline);
+            resolved.map_err(|error| match error {
+                EINTR | ETIMEDOUT => error,
+                _ => EHOSTUNREACH,
             })?;
         }
         let client = Client::Thread {
@@ -456,12 +491,13 @@ impl Connection {
             pid,
             chid,
             request,
+            timeout,
             transaction: &transaction,
             handle,
         };
         let outcome = there
             .transmit()
-            .map(|()| transaction.wait(&request.timeout, true));
+            .map(|()| transaction.wait(timeout, true));
         if let Ok(Outcome::Abandoned(_)) = outcome {
             there.unblock();
         }
@@ -471,21 +507,21 @@ impl Connection {
         outcome
     }
 
-    /// ConnectDetach: who is blocked on the connection gets `EBADF`. Process context. The second
-    /// time there is nothing left to do.
-    pub(crate) fn detach(self: &Arc<Self>) {
-        self.end();
+    /// ConnectDetach: who is blocked on the connection gets `EBADF`. Process context. Says whether
+    /// there was anything to end: the second time there is not.
+    pub(crate) fn detach(self: &Arc<Self>) -> bool {
+        let ended = self.end();
         loop {
             let heir = self.heirs.lock().pop();
             match heir {
                 Some(heir) => heir.end(),
-                None => return,
-            }
+                None => return ended,
+            };
         }
     }
 
-    /// Ends the connection of one process.
-    fn end(self: &Arc<Self>) {
+    /// Ends the connection of one process; says whether there was one.
+    fn end(self: &Arc<Self>) -> bool {
         let mut before = State::Dead;
         self.change(|state| {
             before = state;
@@ -501,8 +537,7 @@ impl Connection {
             Target::There { peer, .. } => {
                 self.fail_waiting(Event::Abandon, EBADF);
                 if let State::Connected { server_id, session } = before {
-                    // A session that has ended has ended the connection there as well.
-                    let _ = disconnect(peer, session, server_id, Context::Sleep);
+                    peer.farewell(session, &Message::Disconnect { server_id });
                 }
                 let client = self
                     .node
@@ -516,6 +551,7 @@ impl Connection {
                 }
             }
         }
+        before != State::Dead
     }
 
     /// Fails the sends on this connection that wait for the other node.
@@ -535,18 +571,6 @@ impl Connection {
             let _ = transaction.finish(event, Outcome::Error(error.to_errno()));
         }
     }
-}
-
-/// Tells the server's node that a connection is no more. No lock may be held.
-pub(crate) fn disconnect(
-    peer: &Arc<Peer>,
-    session: u32,
-    server_id: u32,
-    context: Context,
-) -> Result {
-    let message = Message::Disconnect { server_id };
-    let draft = Draft::new(&peer.node, &message, 0, context)?;
-    peer.send(session, draft, Tag::None, None)
 }
 
 /// A session with `peer` has ended, and with it the connections that were made on it.
@@ -573,6 +597,7 @@ struct There<'a> {
     pid: i32,
     chid: i32,
     request: &'a Request,
+    timeout: &'a Timeout,
     transaction: &'a Arc<Transaction>,
     handle: u32,
 }
@@ -625,11 +650,7 @@ impl There<'_> {
     }
 
     fn wait_for_connect(&self) -> Result {
-        let timeout = &self.request.timeout;
-        let runs = timeout
-            .states
-            .runs_in(crate::proto::kif::transaction::State::Sent, true);
-        let deadline = runs.then(|| timeout.deadline());
+        let deadline = self.timeout.deadline;
         let mut state = self.connection.state.lock();
         while matches!(*state, State::Connecting { .. }) && !self.transaction.is_finished() {
             match self.connection.changed.wait(&mut state, deadline) {
@@ -654,11 +675,12 @@ impl There<'_> {
             server_chid: self.chid,
             client_id,
             client_pid,
-            credentials: Some(credentials(client_pid)),
+            credentials: Some(credentials(self.peer.nd, client_pid)),
         };
         let length = self.request.message.len();
         let together = Message::ConnectMsgSend(connect, self.msgsend(0)?);
-        let fits = together.fixed_len() + length <= self.peer.payload_limit();
+        let fits = length <= CONNECT_DATA_MAX as usize
+            && together.fixed_len() + length <= self.peer.payload_limit();
         // Whether the message goes along or waits for the answer: it is lost with this session.
         self.transaction.takes_session(session);
         let draft = if fits {
@@ -671,7 +693,7 @@ impl There<'_> {
                 Context::Sleep,
             )?
         };
-        self.peer.wait_for_room(session, None)?;
+        self.peer.wait_for_room(session, self.timeout.deadline)?;
         self.peer
             .send(session, draft, Tag::Connect(client_id), None)?;
         Ok(fits)
@@ -706,21 +728,23 @@ impl There<'_> {
 
     fn send(&self, server_id: u32, session: u32) -> Result {
         let message = Message::MsgSend(self.msgsend(server_id)?);
-        if message.fixed_len() + self.request.message.len() > self.peer.payload_limit() {
+        let length = self.request.message.len();
+        let allowed = self.connection.most.load(Relaxed) as usize;
+        if length > allowed || message.fixed_len() + length > self.peer.payload_limit() {
             return Err(EMSGSIZE);
         }
         self.transaction.takes_session(session);
         let draft = self.draft(&message)?;
-        self.peer.wait_for_room(session, None)?;
+        self.peer.wait_for_room(session, self.timeout.deadline)?;
         self.peer.send(session, draft, Tag::Send(self.handle), None)
     }
 }
 
 /// What the server's node is told of the calling process and its rights. They are a claim.
-fn credentials(pid: i32) -> Credentials {
+fn credentials(nd: u16, pid: i32) -> Credentials {
     let ids = Ids::of_caller();
     Credentials {
-        nd: 0,
+        nd: u32::from(nd),
         pid,
         sid: ids.sid,
         flags: 0,

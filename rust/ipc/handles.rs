@@ -7,7 +7,10 @@
 //! without disabling softirqs, in which most of these tables are read; hence a table of our own,
 //! which its owner puts under a BH lock.
 
-use kernel::prelude::*;
+use kernel::{
+    alloc::flags::__GFP_NOWARN,
+    prelude::*, //
+};
 
 /// Bits of a handle that choose the slot.
 const INDEX_BITS: u32 = 18;
@@ -15,6 +18,8 @@ const INDEX_BITS: u32 = 18;
 const GENERATION_BITS: u32 = 31 - INDEX_BITS;
 /// The most objects that one table holds.
 pub(crate) const CAPACITY: usize = 1 << INDEX_BITS;
+/// Slots that there are before one is used again.
+const LEAST: usize = 256;
 /// The end of the list of free slots.
 const NO_SLOT: u32 = u32::MAX;
 
@@ -41,10 +46,12 @@ pub(crate) fn place_behind(handle: u32) -> usize {
 ///
 /// # Invariants
 ///
-/// `free` starts a list of all free slots without a cycle; `used` counts the others.
+/// `first_free` starts a list of all free slots without a cycle, which `last_free` ends; `used` counts
+/// the others.
 pub(crate) struct Handles<T> {
     slots: KVec<Slot<T>>,
-    free: u32,
+    first_free: u32,
+    last_free: u32,
     used: usize,
     limit: usize,
 }
@@ -54,7 +61,8 @@ impl<T> Handles<T> {
     pub(crate) const fn new(limit: usize) -> Self {
         Self {
             slots: KVec::new(),
-            free: NO_SLOT,
+            first_free: NO_SLOT,
+            last_free: NO_SLOT,
             used: 0,
             limit: if limit < CAPACITY { limit } else { CAPACITY },
         }
@@ -67,15 +75,18 @@ impl<T> Handles<T> {
         if self.used >= self.limit {
             return Err(EAGAIN);
         }
-        if self.free == NO_SLOT {
+        if self.first_free == NO_SLOT || self.slots.len() < LEAST.min(self.limit) {
             self.grow()?;
         }
-        let index = self.free;
+        let index = self.first_free;
         let slot = self.slots.get_mut(index as usize).ok_or(EAGAIN)?;
         let Content::Free(next) = slot.content else {
             return Err(EAGAIN);
         };
-        self.free = next;
+        self.first_free = next;
+        if next == NO_SLOT {
+            self.last_free = NO_SLOT;
+        }
         self.used += 1;
         slot.content = Content::Used(value);
         Ok(slot.generation << INDEX_BITS | index)
@@ -95,9 +106,9 @@ impl<T> Handles<T> {
         self.get(handle)?;
         let index = Self::index(handle);
         let slot = self.slots.get_mut(index)?;
-        let content = core::mem::replace(&mut slot.content, Content::Free(self.free));
+        let content = core::mem::replace(&mut slot.content, Content::Free(NO_SLOT));
         slot.generation = Self::after(slot.generation);
-        self.free = u32::try_from(index).ok()?;
+        self.append_free(u32::try_from(index).ok()?);
         self.used -= 1;
         match content {
             Content::Used(value) => Some(value),
@@ -155,10 +166,20 @@ impl<T> Handles<T> {
                 generation: 1,
                 content: Content::Free(NO_SLOT),
             },
-            GFP_ATOMIC,
+            GFP_ATOMIC | __GFP_NOWARN,
         )?;
-        self.free = index;
+        self.append_free(index);
         Ok(())
+    }
+
+    /// Puts a free slot at the end of the list: the one that was freed first is used first, so that
+    /// a number comes again as late as can be.
+    fn append_free(&mut self, index: u32) {
+        match self.slots.get_mut(self.last_free as usize) {
+            Some(last) => last.content = Content::Free(index),
+            None => self.first_free = index,
+        }
+        self.last_free = index;
     }
 }
 
@@ -193,6 +214,25 @@ mod tests {
     }
 
     #[test]
+    fn a_number_comes_again_late() -> Result {
+        let mut table = Handles::new(CAPACITY);
+        let first = table.insert(())?;
+        table.remove(first);
+        let mut uses = 1;
+        loop {
+            let handle = table.insert(())?;
+            assert!(handle != first);
+            if place_behind(handle) == place_behind(first) {
+                break;
+            }
+            table.remove(handle);
+            uses += 1;
+        }
+        assert_eq!(uses, LEAST);
+        Ok(())
+    }
+
+    #[test]
     fn a_full_table_refuses() -> Result {
         let mut table = Handles::new(2);
         table.insert(1u8)?;
@@ -206,7 +246,7 @@ mod tests {
     #[test]
     fn generations_are_never_zero_and_fit_31_bits() -> Result {
         let mut table = Handles::new(1);
-        for _ in 0..3 << GENERATION_BITS {
+        for _ in 0..(3 << GENERATION_BITS) {
             let handle = table.insert(())?;
             assert!(handle != 0);
             assert!(handle < 1 << 31);

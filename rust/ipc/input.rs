@@ -8,7 +8,6 @@
 
 use super::{
     connection::{
-        disconnect,
         Connection,
         KIF_VERSION, //
     },
@@ -22,7 +21,8 @@ use super::{
         Outcome,
         Payload,
         Sender,
-        Transaction, //
+        Transaction,
+        MAX_ERRNO, //
     },
 };
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
         RxSkb, //
     },
     node::{
+        Charge,
         Draft,
         Peer,
         Tag, //
@@ -72,42 +73,54 @@ pub(crate) fn message(peer: &Arc<Peer>, session: u32, seq: u32, skb: RxSkb) {
     let arrival = Arrival { peer, session, seq };
     if let Err(counter) = arrival.take(skb) {
         peer.node.stats.count(counter);
+        if matches!(counter, Counter::DropNoMemory) {
+            // It is acknowledged and cannot come again, so its sender must learn of it.
+            peer.close_session(session);
+        }
     }
 }
 
 impl Arrival<'_> {
     fn take(&self, mut skb: RxSkb) -> Result<(), Counter> {
         let total = skb.len();
-        if total == 0 {
-            // SEQ: the place of a message that its sender gave up.
-            return Ok(());
-        }
         let linear = skb
             .pull(total.min(kif::MAX_FIXED))
             .ok_or(Counter::DropNoMemory)?;
         let (message, offset) = kif::parse(linear, total).map_err(|_| Counter::DropKifMalformed)?;
+        // What lies behind the data is nothing.
+        let length = offset + message.data_len() as usize;
+        skb.truncate(length).map_err(|_| Counter::DropNoMemory)?;
         match message {
             Message::Connect(connect) => self.connect(&connect, None),
+            Message::ConnectPulse(connect, _) => {
+                self.connect_refused(&connect, ENOSYS);
+                Err(Counter::DropKifUnsupported)
+            }
             Message::ConnectMsgSend(connect, send) => {
-                self.connect(&connect, Some((send, Payload::Frame { skb, offset })))
+                self.connect(&connect, Some((send, skb, offset)))
             }
             Message::MsgSend(send) => {
                 let server = self.server(send.server_id)?;
-                self.msgsend(server, &send, Payload::Frame { skb, offset });
+                self.msgsend(server, &send, skb, offset);
                 Ok(())
             }
             Message::ConnectSuccess {
                 client_id,
                 server_id,
+                nbytes,
                 ..
-            } => self.connect_success(client_id, server_id),
+            } => self.connect_success(client_id, server_id, nbytes),
             Message::ConnectFail {
                 client_id, status, ..
             } => self.connect_fail(client_id, status),
             Message::MsgReply(transfer) => {
                 let outcome = Outcome::Reply {
                     status: i64::from(transfer.status),
-                    data: Payload::Frame { skb, offset },
+                    data: Payload::Frame {
+                        skb,
+                        offset,
+                        _charge: None,
+                    },
                 };
                 self.answer(&transfer, outcome)
             }
@@ -129,8 +142,13 @@ impl Arrival<'_> {
             Ok(()) => {}
             // The session has ended already, and its end tells the client.
             Err(error) if error == EHOSTDOWN => {}
-            Err(_) => self.peer.close(),
+            Err(_) => self.peer.close_session(self.session),
         }
+    }
+
+    /// The message that has come answers the one with this tag, which acknowledges it.
+    fn answered(&self, tag: Tag) {
+        self.peer.answered(self.session, tag);
     }
 
     fn draft(&self, message: &Message) -> Result<Draft> {
@@ -153,10 +171,15 @@ impl Arrival<'_> {
         }
     }
 
-    fn connect(&self, connect: &Connect, send: Option<(MsgSend, Payload)>) -> Result<(), Counter> {
+    fn connect(&self, connect: &Connect, send: Option<(MsgSend, RxSkb, usize)>) -> Result<(), Counter> {
+        if connect.version != KIF_VERSION {
+            self.connect_refused(connect, EOPNOTSUPP);
+            return Err(Counter::DropKifUnsupported);
+        }
         match ServerConnection::connect(self.peer, self.session, connect) {
             Ok((server_id, server)) => {
-                let nbytes = self.peer.payload_limit();
+                let fixed = Message::MsgSend(MsgSend::default()).fixed_len();
+                let nbytes = self.peer.payload_limit().saturating_sub(fixed);
                 self.send(self.draft(&Message::ConnectSuccess {
                     version: KIF_VERSION,
                     client_id: connect.client_id,
@@ -164,21 +187,25 @@ impl Arrival<'_> {
                     scoid: server.scoid,
                     nbytes: u32::try_from(nbytes).unwrap_or(u32::MAX),
                 }));
-                if let Some((send, payload)) = send {
-                    self.msgsend(server, &send, payload);
+                if let Some((send, skb, offset)) = send {
+                    self.msgsend(server, &send, skb, offset);
                 }
             }
-            Err(error) => self.send(self.draft(&Message::ConnectFail {
-                version: KIF_VERSION,
-                client_id: connect.client_id,
-                status: errno::to_wire(-error.to_errno()),
-            })),
+            Err(error) => self.connect_refused(connect, error),
         }
         Ok(())
     }
 
+    fn connect_refused(&self, connect: &Connect, error: Error) {
+        self.send(self.draft(&Message::ConnectFail {
+            version: KIF_VERSION,
+            client_id: connect.client_id,
+            status: errno::to_wire(-error.to_errno()),
+        }));
+    }
+
     /// Puts a message into its channel's queue, or says why not.
-    fn msgsend(&self, server: Arc<ServerConnection>, send: &MsgSend, payload: Payload) {
+    fn msgsend(&self, server: Arc<ServerConnection>, send: &MsgSend, skb: RxSkb, offset: usize) {
         let node = &self.peer.node;
         let sender = Sender {
             tid: send.vtid.tid,
@@ -193,8 +220,18 @@ impl Arrival<'_> {
             handle: send.client_handle,
             seq: self.seq,
         };
-        let queued = Transaction::new(node, client, sender, Some(payload), GFP_ATOMIC)
-            .and_then(|transaction| server.channel.queue(&transaction, true));
+        let charge = Charge::pay(self.peer, &skb);
+        let queued = if charge.is_none() {
+            Err(EAGAIN)
+        } else {
+            let payload = Some(Payload::Frame {
+                skb,
+                offset,
+                _charge: charge,
+            });
+            Transaction::new(node, client, sender, payload, GFP_ATOMIC)
+                .and_then(|transaction| server.channel.queue(&transaction, true))
+        };
         match queued {
             // Who ended the session in between may have searched the queue before.
             Ok(()) if server.is_cut_off() => server.forget_messages(),
@@ -203,7 +240,7 @@ impl Arrival<'_> {
             Err(error) if error == ESRCH => {}
             Err(_) => {
                 node.stats.count(Counter::ServerBusy);
-                let again = c_int::from(EAGAIN.to_errno()).wrapping_neg();
+                let again = -EAGAIN.to_errno();
                 let handle = send.client_handle;
                 self.send(error_draft(
                     node,
@@ -216,33 +253,35 @@ impl Arrival<'_> {
         }
     }
 
-    fn connect_success(&self, client_id: u32, server_id: u32) -> Result<(), Counter> {
-        self.peer.answered(Tag::Connect(client_id));
+    fn connect_success(&self, client_id: u32, server_id: u32, nbytes: u32) -> Result<(), Counter> {
+        self.answered(Tag::Connect(client_id));
         let taken = self.connection(client_id).is_ok_and(|connection| {
+            connection.takes_at_most(nbytes);
             connection.change(|state: State| state.succeeded(server_id, self.session))
         });
         if taken {
             return Ok(());
         }
         // The client has detached while its CONNECT was under way: so must the server.
-        let _ = disconnect(self.peer, self.session, server_id, Context::Atomic);
+        self.send(self.draft(&Message::Disconnect { server_id }));
         Err(Counter::DropKifHandle)
     }
 
     fn connect_fail(&self, client_id: u32, status: i32) -> Result<(), Counter> {
-        self.peer.answered(Tag::Connect(client_id));
+        self.answered(Tag::Connect(client_id));
         let connection = self.connection(client_id)?;
-        if !connection.change(|state| state.refused(self.session)) {
+        if !connection.is_connecting_by(self.session) {
             return Err(Counter::DropKifHandle);
         }
-        let error = error_from_wire(status);
-        connection.fail_waiting(Event::Answer, error);
+        // Those who wait are told first: whoever finds the connection idle after that connects anew.
+        connection.fail_waiting(Event::Answer, error_from_wire(status));
+        connection.change(|state| state.refused(self.session));
         Ok(())
     }
 
     /// A reply or an error came for a send of this node.
     fn answer(&self, transfer: &Transfer, outcome: Outcome) -> Result<(), Counter> {
-        self.peer.answered(Tag::Send(transfer.handle));
+        self.answered(Tag::Send(transfer.handle));
         let transaction = {
             let mut waiting = self.peer.node.ipc.waiting.lock();
             match waiting.get(transfer.handle) {
@@ -288,7 +327,9 @@ impl Arrival<'_> {
 
     fn connect_death(&self, client_id: u32) -> Result<(), Counter> {
         let connection = self.connection(client_id)?;
-        connection.change(|state| (state != State::Dead).then_some(State::Dead));
+        if !connection.change(|state| state.server_gone(self.session)) {
+            return Err(Counter::DropKifHandle);
+        }
         connection.fail_waiting(Event::ServerGone, ESRCH);
         Ok(())
     }
@@ -297,7 +338,7 @@ impl Arrival<'_> {
 /// The error that a status on the wire stands for; one that is none counts as EIO.
 fn error_from_wire(status: i32) -> Error {
     match errno::from_wire(status) {
-        error @ 1..=4095 => Error::from_errno(-error),
+        error @ 1..=MAX_ERRNO => Error::from_errno(-error),
         _ => EIO,
     }
 }
@@ -309,10 +350,7 @@ fn error_outcome(transfer: &Transfer) -> Outcome {
     }
     if transfer.status == 0 {
         // MsgError(rcvid, EOK) lets the send succeed.
-        return Outcome::Reply {
-            status: 0,
-            data: Payload::Copied(KVVec::new()),
-        };
+        return Outcome::done();
     }
     Outcome::Error(error_from_wire(transfer.status).to_errno())
 }

@@ -218,7 +218,11 @@ mod tests {
 
     fn at_once(states: u32) -> Result<Timeout> {
         let states = TimeoutStates::new(states).ok_or(EINVAL)?;
-        Ok(Timeout { states, ns: 0 })
+        Ok(Timeout {
+            states,
+            ns: 0,
+            deadline: None,
+        })
     }
 
     fn nothing() -> Result<UserBuf> {

@@ -17,6 +17,11 @@ use super::{
 };
 use crate::{
     knet::{
+        death::{
+            impl_death_watch,
+            DeathWatch,
+            DeathWatcher, //
+        },
         lock::SpinLockBh,
         new_spinlock_bh,
         pid::{
@@ -37,6 +42,8 @@ use kernel::{
 
 /// The most messages that a process has received and not answered.
 const MAX_RECEIVED: usize = 65536;
+/// The most client processes of a process.
+const MAX_CLIENTS: usize = 4096;
 /// The most channels of a process.
 const MAX_CHANNELS: usize = 4096;
 /// scoids are reported with this bit, as on Neutrino.
@@ -96,8 +103,23 @@ struct Inner {
 pub(crate) struct Process {
     pub(crate) node: Arc<Node>,
     pub(crate) pid: Pid,
+    /// Runs while the process has a socket.
+    #[pin]
+    watch: DeathWatch,
     #[pin]
     inner: SpinLockBh<Inner>,
+}
+
+impl_death_watch! { impl DeathWatch for Process { self.watch } }
+
+impl DeathWatcher for Process {
+    /// Destroys the channels: a child may have inherited their sockets, but not the channels.
+    fn died(self: &Arc<Self>) {
+        let channels = core::mem::take(&mut self.inner.lock().channels);
+        for channel in channels {
+            channel.destroy();
+        }
+    }
 }
 
 impl Process {
@@ -107,6 +129,7 @@ impl Process {
             try_pin_init!(Self {
                 node: node.clone(),
                 pid: Pid::of_caller(),
+                watch <- DeathWatch::new(),
                 inner <- new_spinlock_bh!(Inner {
                     channels: KVec::new(),
                     last_chid: 0,
@@ -132,6 +155,9 @@ impl Process {
             sockets: 1,
         };
         processes.push(entry, GFP_ATOMIC)?;
+        drop(processes);
+        // The socket that is being made keeps the process in the table meanwhile.
+        DeathWatch::start(&fresh, &fresh.pid).inspect_err(|_| fresh.leave())?;
         Ok(fresh)
     }
 
@@ -152,7 +178,9 @@ impl Process {
                 }
             })
         };
-        drop(gone);
+        if gone.is_some() {
+            self.watch.stop();
+        }
     }
 
     fn find(node: &Node, wanted: impl Fn(&Process) -> bool) -> Option<Arc<Self>> {
@@ -236,7 +264,7 @@ impl Process {
             client.connections += 1;
             return Ok(client.scoid);
         }
-        if inner.clients.len() >= MAX_RECEIVED {
+        if inner.clients.len() >= MAX_CLIENTS {
             return Err(EAGAIN);
         }
         loop {
@@ -296,11 +324,12 @@ impl Process {
         self.inner.lock().received.remove(rcvid).ok_or(ESRCH)
     }
 
-    /// Takes a rcvid back that its server was never told, and fails the message.
-    pub(crate) fn withdraw(&self, rcvid: i32) {
+    /// Takes a rcvid back that its server was never told, and fails the message with the Linux error
+    /// number `error`.
+    pub(crate) fn withdraw(&self, rcvid: i32, error: c_int) {
         if let Ok(transaction) = self.take(rcvid) {
             // If it was answered or given up already, its sender knows.
-            let _ = transaction.fail(uapi::QNET_ESRVRFAULT);
+            let _ = transaction.fail(error);
         }
     }
 
@@ -367,13 +396,9 @@ impl Process {
         match &transaction.client {
             Sending::Thread { .. } => {
                 let transaction = self.take(rcvid)?;
-                let outcome = if error == 0 {
-                    Outcome::Reply {
-                        status: 0,
-                        data: Payload::Copied(KVVec::new()),
-                    }
-                } else {
-                    Outcome::Error(-error)
+                let outcome = match error {
+                    0 => Outcome::done(),
+                    error => Outcome::Error(-error),
                 };
                 transaction
                     .finish(Event::Answer, outcome)

@@ -12,7 +12,6 @@ use super::{
     transaction::{
         Client,
         Outcome,
-        Payload,
         Transaction, //
     },
 };
@@ -188,6 +187,11 @@ impl ServerConnection {
         self.peer.connection() != self.session
     }
 
+    /// Ends the session that the connection was made over.
+    pub(super) fn close_session(&self) {
+        self.peer.close_session(self.session);
+    }
+
     /// Waits until an answer can be queued for the client's node. Process context.
     ///
     /// Errors: `ESRCH` when that node is lost, `EINTR`.
@@ -242,12 +246,8 @@ impl ServerConnection {
     /// Errors: `ESRCH` when it was finished before or the client's node is lost; `ENOBUFS` and
     /// `ENOMEM` when the answer could not be queued, which ends the session.
     pub(crate) fn send_answer(&self, transaction: &Transaction, draft: Draft) -> Result {
-        let answered = Outcome::Reply {
-            status: 0,
-            data: Payload::Copied(KVVec::new()),
-        };
         transaction
-            .finish(Event::Answer, answered)
+            .finish(Event::Answer, Outcome::done())
             .map_err(|_| ESRCH)?;
         let seq = match transaction.client {
             Client::Remote { seq, .. } => Some(seq),
@@ -258,7 +258,7 @@ impl ServerConnection {
             Err(error) if error == EHOSTDOWN => Err(ESRCH),
             Err(error) => {
                 // The answer is lost, so the client must learn it from the session's end.
-                self.peer.close();
+                self.close_session();
                 Err(error)
             }
             Ok(()) => Ok(()),
@@ -300,11 +300,6 @@ pub(super) fn channel_gone(channel: &Arc<Channel>) {
         let message = Message::ConnectDeath {
             client_id: server.client_id,
         };
-        let sent = Draft::new(node, &message, 0, Context::Sleep)
-            .and_then(|draft| server.peer.send(server.session, draft, Tag::None, None));
-        if sent == Err(ENOMEM) || sent == Err(ENOBUFS) {
-            // A client that is not told would wait for ever; the end of the session tells it.
-            server.peer.close();
-        }
+        server.peer.farewell(server.session, &message);
     }
 }

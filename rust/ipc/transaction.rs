@@ -24,6 +24,7 @@ use crate::{
         },
     },
     node::{
+        Charge,
         Node,
         Peer, //
     },
@@ -56,6 +57,8 @@ pub(crate) enum Payload {
         skb: RxSkb,
         /// Where the data begin.
         offset: usize,
+        /// Paid while a message waits for its server.
+        _charge: Option<Charge>,
     },
 }
 
@@ -64,7 +67,7 @@ impl Payload {
     pub(crate) fn len(&self) -> usize {
         match self {
             Payload::Copied(bytes) => bytes.len(),
-            Payload::Frame { skb, offset } => skb.len().saturating_sub(*offset),
+            Payload::Frame { skb, offset, .. } => skb.len().saturating_sub(*offset),
         }
     }
 
@@ -74,13 +77,17 @@ impl Payload {
     pub(crate) fn copy_to(&self, buffer: &UserBuf) -> Result<usize> {
         match self {
             Payload::Copied(bytes) => buffer.write(bytes),
-            Payload::Frame { skb, offset } => {
+            Payload::Frame { skb, offset, .. } => {
                 let length = self.len().min(buffer.len());
                 buffer.write_skb(skb, *offset, length)
             }
         }
     }
 }
+
+/// The greatest error number that a server may pass to its client: beyond it the kernel has numbers
+/// that restart a system call, which would send the message again.
+pub(crate) const MAX_ERRNO: c_int = 511;
 
 /// How a transaction ended.
 pub(crate) enum Outcome {
@@ -106,13 +113,36 @@ pub(crate) struct Timeout {
     pub(crate) states: TimeoutStates,
     /// How long it runs, in nanoseconds.
     pub(crate) ns: u64,
+    /// When it is over, if that is fixed already: a send to another node has one time for all that
+    /// it waits for.
+    pub(crate) deadline: Option<u64>,
 }
 
 impl Timeout {
     /// The moment at which a time that begins to run now is over, in nanoseconds of the monotonic
     /// clock.
     pub(crate) fn deadline(&self) -> u64 {
-        now_ns().saturating_add(self.ns)
+        self.deadline
+            .unwrap_or_else(|| now_ns().saturating_add(self.ns))
+    }
+
+    /// The same with its end fixed now, for a send to another node.
+    pub(crate) fn fixed(&self) -> Self {
+        let runs = self.states.runs_in(State::Sent, true);
+        Self {
+            deadline: runs.then(|| self.deadline()),
+            ..*self
+        }
+    }
+}
+
+impl Outcome {
+    /// A reply with status 0 and no data.
+    pub(crate) fn done() -> Self {
+        Outcome::Reply {
+            status: 0,
+            data: Payload::Copied(KVVec::new()),
+        }
     }
 }
 
@@ -265,6 +295,17 @@ impl Transaction {
         }
     }
 
+    /// The message has been given to a server. Its sender may have detached while it was in neither
+    /// queue nor table, where who detached it searched.
+    pub(crate) fn check_sender(&self) {
+        if let Client::Thread { connection, .. } = &self.client {
+            if connection.is_dead() {
+                // If the outcome is decided already, the sender has it.
+                let _ = self.finish(Event::Abandon, Outcome::Error(EBADF.to_errno()));
+            }
+        }
+    }
+
     /// Tells the sender, wherever it is, that its send fails with the Linux error number `error`,
     /// positive. Process context.
     ///
@@ -278,7 +319,7 @@ impl Transaction {
                 Ok(draft) => server.send_answer(self, draft),
                 Err(error) => {
                     // A client that is not told would wait for ever; the end of the session tells.
-                    server.peer.close();
+                    server.close_session();
                     Err(error)
                 }
             },
@@ -352,6 +393,8 @@ impl Transaction {
             let until = if runs { deadline } else { None };
             let error = match self.done.wait(&mut inner, until) {
                 Wait::Woken => continue,
+                // Received at the last moment, and the time does not run any more.
+                Wait::TimedOut if !timeout.states.runs_in(inner.state, remote) => continue,
                 Wait::TimedOut => ETIMEDOUT,
                 Wait::Signal => EINTR,
             };

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who the caller is, and what it may do.
+//! Who the caller is.
 //!
 //! C header: [`include/linux/cred.h`](srctree/include/linux/cred.h)
 
-use super::net::Net;
 use crate::sys::bindings;
 
 /// User and group ids in numbers of the initial user namespace, and the session.
@@ -48,11 +47,4 @@ impl Ids {
             sid: ids.sid,
         }
     }
-}
-
-/// Whether the caller has `CAP_NET_ADMIN` in the initial user namespace; with `userns`, in the one
-/// that owns the network namespace. Process context.
-pub(crate) fn may_configure(net: &Net, userns: bool) -> bool {
-    // SAFETY: `net` is valid.
-    unsafe { bindings::qnet_helper_may_configure(net.as_ptr(), userns) }
 }

@@ -12,16 +12,6 @@ pub(crate) fn allowed() -> bool {
     unsafe { bindings::qnet_helper_net_ratelimit() }
 }
 
-/// Like `pr_info!`, but not too often.
-macro_rules! pr_info_ratelimited {
-    ($($arg:tt)*) => {
-        if $crate::knet::log::allowed() {
-            ::kernel::pr_info!($($arg)*);
-        }
-    };
-}
-pub(crate) use pr_info_ratelimited;
-
 /// Like `pr_warn!`, but not too often.
 macro_rules! pr_warn_ratelimited {
     ($($arg:tt)*) => {

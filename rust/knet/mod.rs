@@ -7,6 +7,7 @@
 //! unsafe code, or for more care than the types ask for.
 
 pub(crate) mod cred;
+pub(crate) mod death;
 pub(crate) mod genl;
 pub(crate) mod lock;
 pub(crate) mod log;

@@ -4,17 +4,12 @@
 //!
 //! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
 
-use super::lock::{
-    new_spinlock_bh,
-    SpinLockBh, //
-};
 use crate::sys::bindings;
 use core::{
     any::TypeId,
     cell::UnsafeCell,
     marker::PhantomData,
     mem::ManuallyDrop,
-    ops::Deref,
     ptr::{
         self,
         NonNull, //
@@ -77,91 +72,12 @@ impl Net {
     pub(crate) fn is_init(&self) -> bool {
         ptr::eq(self, Net::init())
     }
-
-    /// A number that no other namespace has while this one lives.
-    #[inline]
-    pub(crate) fn id(&self) -> usize {
-        self.as_ptr().addr()
-    }
-
-    /// Whether it is ending: nobody refers to it any more, and what it has is being taken down.
-    #[inline]
-    pub(crate) fn is_dying(&self) -> bool {
-        // SAFETY: `self` is a valid namespace.
-        unsafe { bindings::qnet_helper_net_is_dying(self.as_ptr()) }
-    }
-
-    /// The caller's namespace. Process context.
-    pub(crate) fn current() -> NetRef {
-        // SAFETY: A running task has namespaces; the helper takes a reference.
-        NetRef(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_net()) })
-    }
 }
 
 impl PartialEq for Net {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         ptr::eq(self, other)
-    }
-}
-
-/// A network namespace with a reference to it.
-///
-/// # Invariants
-///
-/// It owns one reference.
-pub(crate) struct NetRef(NonNull<bindings::net>);
-
-// SAFETY: References to a namespace may be dropped by any thread.
-unsafe impl Send for NetRef {}
-// SAFETY: It gives nothing but `&Net`, which is `Sync`.
-unsafe impl Sync for NetRef {}
-
-impl Deref for NetRef {
-    type Target = Net;
-
-    #[inline]
-    fn deref(&self) -> &Net {
-        // SAFETY: The reference keeps it alive as long as `self`.
-        unsafe { Net::from_raw(self.0.as_ptr()) }
-    }
-}
-
-impl Drop for NetRef {
-    fn drop(&mut self) {
-        // SAFETY: By the invariant the reference is ours to give back.
-        unsafe { bindings::qnet_helper_put_net(self.0.as_ptr()) }
-    }
-}
-
-/// Whether a namespace is still there, for those who keep no reference.
-#[pin_data]
-struct Life {
-    /// `None` once our part of the namespace has ended.
-    #[pin]
-    net: SpinLockBh<Option<NetPointer>>,
-}
-
-/// Only an address; what it points to is looked at under the lock of [`Life`].
-#[derive(Clone, Copy)]
-struct NetPointer(NonNull<bindings::net>);
-
-// SAFETY: A `struct net` may be used by any thread.
-unsafe impl Send for NetPointer {}
-
-/// A namespace that is remembered without a reference, by what belongs to it.
-///
-/// A counted reference in there would keep the namespace from ever ending.
-#[derive(Clone)]
-pub(crate) struct NetPtr(Arc<Life>);
-
-impl NetPtr {
-    /// The namespace, with a reference for the time of its use; `None` when it is ending.
-    pub(crate) fn get(&self) -> Option<NetRef> {
-        let pointer = self.0.net.lock();
-        let NetPointer(net) = (*pointer)?;
-        // SAFETY: `exit` takes the pointer out under the lock before the namespace is freed.
-        NonNull::new(unsafe { bindings::qnet_helper_maybe_get_net(net.as_ptr()) }).map(NetRef)
     }
 }
 
@@ -173,9 +89,7 @@ pub(crate) trait PerNet: 'static {
     type Data: Send + Sync + 'static;
 
     /// A namespace begins, or is there already when the module is loaded. Process context.
-    ///
-    /// `pointer` is for the object to keep, if it wants to find its namespace later.
-    fn init(net: &Net, pointer: NetPtr) -> Result<Arc<Self::Data>>;
+    fn init(net: &Net) -> Result<Arc<Self::Data>>;
 
     /// The namespace begins to end, or the module is unloaded. The devices are still there, and
     /// will be told to leave one by one. Process context.
@@ -305,27 +219,12 @@ unsafe extern "C" fn get_raw<T>(data: *const c_void) {
 /// Called by the kernel for a namespace that has a new slot, filled with zeros.
 unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> c_int {
     from_result(|| {
-        let pointer = NetPointer(NonNull::new(net).ok_or(EINVAL)?);
-        let life = Arc::pin_init(
-            pin_init!(Life {
-                net <- new_spinlock_bh!(Some(pointer), "qnet_net_life"),
-            }),
-            GFP_KERNEL,
-        )?;
         // SAFETY: `net` is valid for the call.
         let net = unsafe { Net::from_raw(net) };
-        let data = match P::init(net, NetPtr(life.clone())) {
-            Ok(data) => data,
-            Err(error) => {
-                *life.net.lock() = None;
-                return Err(error);
-            }
-        };
-        // SAFETY: The slot exists, and nobody else uses its `life`. The references go with it.
+        let data = P::init(net)?;
+        // SAFETY: The slot exists. The reference goes with it.
         unsafe {
-            let slot = slot(net);
-            (*slot).life = Arc::into_raw(life).cast_mut().cast();
-            bindings::qnet_helper_pernet_set(slot, Arc::into_raw(data).cast_mut().cast());
+            bindings::qnet_helper_pernet_set(slot(net), Arc::into_raw(data).cast_mut().cast());
         }
         Ok(0)
     })
@@ -351,16 +250,11 @@ unsafe extern "C" fn exit<P: PerNet>(net: *mut bindings::net) {
     // Nobody is just looking into the slot. When a namespace ends, all who had a reference to it,
     // or a device in it, are gone. When the registration ends, `per_net` has been shut before the
     // grace period.
-    // SAFETY: `net` is valid for the call, and the slot exists. The slot's two references are
-    // those of `init`, and are found there no more.
-    let (data, life) = unsafe {
-        let slot = slot(Net::from_raw(net));
-        let data = bindings::qnet_helper_pernet_take(slot);
-        (
-            Arc::<P::Data>::from_raw(data.cast_const().cast()),
-            Arc::<Life>::from_raw((*slot).life.cast_const().cast()),
-        )
+    // SAFETY: `net` is valid for the call, and the slot exists. Its reference is that of `init`, and
+    // is found there no more.
+    let data = unsafe {
+        let data = bindings::qnet_helper_pernet_take(slot(Net::from_raw(net)));
+        Arc::<P::Data>::from_raw(data.cast_const().cast())
     };
     P::exit(data);
-    *life.net.lock() = None;
 }

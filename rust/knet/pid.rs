@@ -5,10 +5,7 @@
 //! C header: [`include/linux/pid.h`](srctree/include/linux/pid.h)
 
 use crate::sys::bindings;
-use core::ptr::{
-    self,
-    NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::prelude::*;
 
 /// A process, alive or dead.
@@ -33,15 +30,21 @@ impl Pid {
     /// The process with this number in the caller's pid namespace. Process context.
     pub(crate) fn from_nr(nr: i32) -> Option<Self> {
         // SAFETY: The helper takes a reference.
-        let pid = unsafe { bindings::qnet_helper_find_process(nr, ptr::null_mut()) };
+        let pid = unsafe { bindings::qnet_helper_find_process(nr) };
         NonNull::new(pid).map(Self)
     }
 
-    /// The process with this number in a pid namespace.
-    pub(crate) fn from_nr_in(nr: i32, pids: &PidNs) -> Option<Self> {
-        // SAFETY: `pids` holds the namespace; the helper takes a reference.
-        let pid = unsafe { bindings::qnet_helper_find_process(nr, pids.0.as_ptr()) };
-        NonNull::new(pid).map(Self)
+    /// The pointer for the C side.
+    #[inline]
+    pub(super) fn as_ptr(&self) -> *mut bindings::pid {
+        self.0.as_ptr()
+    }
+
+    /// A process that lives for `ms` milliseconds: a thread of the kernel, which dies as any other.
+    #[cfg(CONFIG_KUNIT = "y")]
+    pub(super) fn for_test(ms: u32) -> Option<Self> {
+        // SAFETY: Process context; the helper takes a reference.
+        NonNull::new(unsafe { bindings::qnet_helper_test_process(ms) }).map(Self)
     }
 
     /// Its number in the caller's pid namespace; 0 if it has none there. Process context.
@@ -142,20 +145,6 @@ pub(crate) fn caller_priority() -> i16 {
     unsafe { bindings::qnet_helper_current_priority() as i16 }
 }
 
-/// Whether the caller has a signal to handle. Process context.
-#[inline]
-pub(crate) fn signal_pending() -> bool {
-    // SAFETY: It has no preconditions.
-    unsafe { bindings::qnet_helper_signal_pending(false) }
-}
-
-/// Whether the caller has a signal that kills it. Process context.
-#[inline]
-pub(crate) fn fatal_signal_pending() -> bool {
-    // SAFETY: It has no preconditions.
-    unsafe { bindings::qnet_helper_signal_pending(true) }
-}
-
 #[kunit_tests(qnet_knet_pid)]
 mod tests {
     use super::*;
@@ -168,7 +157,6 @@ mod tests {
         assert_eq!(me.nr(), me.nr_in(&pids));
         let found = Pid::from_nr(me.nr()).ok_or(ESRCH)?;
         assert!(found.same(&me) && found.same(&found.clone()));
-        let found = Pid::from_nr_in(me.nr(), &pids.clone()).ok_or(ESRCH)?;
         assert!(found.is_caller());
         assert!(Pid::from_nr(-1).is_none() && Pid::from_nr(0).is_none());
         let init = Pid::from_nr(1).ok_or(ESRCH)?;

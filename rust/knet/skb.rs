@@ -97,7 +97,9 @@ impl RxSkb {
         let n = n.min(self.len());
         if self.pull(n).is_none() {
             // No memory to reach beyond the linear part: nothing is left to be misread.
-            self.truncate(0);
+            // SAFETY: By the invariant `skb` is valid and ours to change. Trimming to zero needs no
+            // memory.
+            unsafe { bindings::qnet_helper_skb_trim(self.skb.as_ptr(), 0) };
             return;
         }
         // CAST: Not more than `len`, which is a `u32`.
@@ -106,18 +108,21 @@ impl RxSkb {
     }
 
     /// Cuts the frame after `n` bytes, if it is longer.
+    ///
+    /// Errors: `ENOMEM`, since trimming pages that are shared takes memory. The frame is as long as
+    /// it was, then.
     #[inline]
-    pub(crate) fn truncate(&mut self, n: usize) {
+    pub(crate) fn truncate(&mut self, n: usize) -> Result {
         if n >= self.len() {
-            return;
+            return Ok(());
         }
         // CAST: Less than `len`, which is a `u32`.
         // SAFETY: By the invariant `skb` is valid and ours to change.
         let done = unsafe { bindings::qnet_helper_skb_trim(self.skb.as_ptr(), n as u32) };
-        if !done {
-            // Trimming pages that are shared takes memory. To zero it takes none.
-            // SAFETY: As above.
-            unsafe { bindings::qnet_helper_skb_trim(self.skb.as_ptr(), 0) };
+        if done {
+            Ok(())
+        } else {
+            Err(ENOMEM)
         }
     }
 
@@ -197,13 +202,6 @@ impl RxSkb {
             _ => Err(EINVAL),
         }
     }
-
-    /// Frees a frame that could not be used, so that `dropwatch` sees it.
-    pub(crate) fn drop_as_error(self) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: By the invariant `skb` is ours; it is not freed a second time.
-        unsafe { bindings::qnet_helper_kfree_skb(this.skb.as_ptr()) }
-    }
 }
 
 impl Drop for RxSkb {
@@ -234,9 +232,7 @@ pub(crate) struct TxSkb {
 
 // SAFETY: A `struct sk_buff` that has one owner may be used by any thread.
 unsafe impl Send for TxSkb {}
-// SAFETY: What `&TxSkb` allows reads, or makes clones. `nohdr` and `cloned` are changed by that:
-// see `clone_for_transmit`, which is for one thread at a time.
-unsafe impl Sync for TxSkb {}
+// It is not `Sync`: making a clone writes to the original, without a lock.
 
 impl TxSkb {
     /// Makes an empty frame with room for `len` bytes, and for any link-layer header before it.
@@ -291,13 +287,6 @@ impl TxSkb {
         // SAFETY: `skb` is linear, and nobody else sees its bytes. No clone can be made while
         // `self` is borrowed.
         Some(unsafe { slice::from_raw_parts_mut((*skb).data, (*skb).len as usize) })
-    }
-
-    /// How much memory it takes.
-    #[inline]
-    pub(crate) fn truesize(&self) -> usize {
-        // SAFETY: By the invariant `skb` is valid.
-        unsafe { (*self.skb.as_ptr()).truesize as usize }
     }
 
     /// Makes what can be sent while this one is kept, to be sent again.
@@ -367,7 +356,6 @@ mod tests {
         // More than there is room for: what there is, and no panic.
         assert!(skb.put(1 << 20).len() < 1 << 20);
         assert!(TxSkb::alloc(1 << 30, Context::Atomic).is_err());
-        assert!(skb.truesize() >= 100);
         Ok(())
     }
 
@@ -433,12 +421,11 @@ mod tests {
         skb.skip(30);
         assert_eq!(skb.len(), 280);
         assert!(skb.pull(1) == Some(&[30]));
-        skb.truncate(270);
-        skb.truncate(400);
+        skb.truncate(270)?;
+        skb.truncate(400)?;
         assert_eq!(skb.len(), 270);
         skb.skip(1000);
         assert_eq!(skb.len(), 0);
-        skb.drop_as_error();
         Ok(())
     }
 }

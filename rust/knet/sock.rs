@@ -182,11 +182,6 @@ impl<S: Socket> Family<S> {
             ..pin_init::zeroed()
         }
     }
-
-    /// The family's number.
-    pub(crate) fn number(&self) -> u8 {
-        self.number
-    }
 }
 
 impl<S: Socket> Drop for Family<S> {

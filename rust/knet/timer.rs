@@ -56,7 +56,7 @@ pub(crate) use impl_timer;
 ///
 /// # Invariants
 ///
-/// While it is queued, or its callback runs, it owns a reference to the `Arc` that contains it.
+/// While it is armed, or `expired` runs, it owns a reference to the `Arc` that contains it.
 #[pin_data]
 pub(crate) struct Timer {
     #[pin]
@@ -85,20 +85,7 @@ impl Timer {
     /// Process or softirq context, also under locks that are taken in
     /// [`expired`](TimerOwner::expired), and in there itself. Does nothing after
     /// [`shutdown`](Self::shutdown).
-    #[inline]
     pub(crate) fn arm<T: TimerOwner>(owner: &Arc<T>, at: u64) {
-        Self::start(owner, at, false);
-    }
-
-    /// Like [`arm`](Self::arm), but leaves a timer alone that expires earlier anyhow.
-    ///
-    /// It costs little when a deadline only moves back, as at each acknowledgement.
-    #[inline]
-    pub(crate) fn arm_not_later<T: TimerOwner>(owner: &Arc<T>, at: u64) {
-        Self::start(owner, at, true);
-    }
-
-    fn start<T: TimerOwner>(owner: &Arc<T>, at: u64, keep_earlier: bool) {
         let timer: *const Timer = owner.timer();
         let object = Arc::as_ptr(owner);
         // The reference must be to the allocation that contains the timer; else the timer could be
@@ -111,12 +98,11 @@ impl Timer {
         // One reference for the timer. It comes back if none was needed.
         let reference = Arc::into_raw(owner.clone());
         // SAFETY: The timer was initialised and is inside the object that `reference` keeps alive.
-        // INVARIANT: The helper keeps the reference when the timer becomes queued.
+        // INVARIANT: The helper keeps the reference when the timer becomes armed.
         let surplus = unsafe {
             bindings::qnet_helper_timer_arm(
                 Opaque::cast_into(ptr::addr_of!((*timer).inner)),
                 at,
-                keep_earlier,
                 reference.cast(),
                 Some(expired::<T>),
                 Some(put::<T>),
@@ -128,19 +114,12 @@ impl Timer {
         }
     }
 
-    /// Takes the timer back if it has not begun to expire. Does not wait.
-    #[inline]
-    pub(crate) fn disarm(&self) {
-        // SAFETY: The timer was initialised. If the helper drops the timer's reference, it is not
-        // the last one, since the caller's borrow rests on another.
-        unsafe { bindings::qnet_helper_timer_disarm(self.inner.get()) }
-    }
-
     /// Ends the timer for good, and waits until [`expired`](TimerOwner::expired) has returned.
     ///
     /// Process context; no lock held that `expired` takes. Not for `expired` itself.
     pub(crate) fn shutdown(&self) {
-        // SAFETY: As for `disarm`.
+        // SAFETY: The timer was initialised. If the helper drops the timer's reference, it is not
+        // the last one, since the caller's borrow rests on another.
         unsafe { bindings::qnet_helper_timer_shutdown(self.inner.get()) }
     }
 }
@@ -151,7 +130,7 @@ impl Timer {
 ///
 /// `owner` is a reference of an `Arc<T>`, which this function takes over.
 unsafe extern "C" fn expired<T: TimerOwner>(owner: *const c_void) {
-    // SAFETY: As the caller promises; the pointer is the one of `start`.
+    // SAFETY: As the caller promises; the pointer is the one of `arm`.
     let owner: Arc<T> = unsafe { Arc::from_raw(owner.cast()) };
     owner.expired();
 }
@@ -162,7 +141,7 @@ unsafe extern "C" fn expired<T: TimerOwner>(owner: *const c_void) {
 ///
 /// As for [`expired`].
 unsafe extern "C" fn put<T: TimerOwner>(owner: *const c_void) {
-    // SAFETY: As the caller promises; the pointer is the one of `start`.
+    // SAFETY: As the caller promises; the pointer is the one of `arm`.
     drop(unsafe { Arc::<T>::from_raw(owner.cast()) });
 }
 
@@ -237,10 +216,7 @@ mod tests {
         Timer::arm(&clock, later);
         // Moving it takes no further reference.
         Timer::arm(&clock, later + 1);
-        Timer::arm_not_later(&clock, later + 2);
         Timer::arm(&clock, later + 1);
-        clock.timer.disarm();
-        clock.timer.disarm();
         Timer::arm(&clock, later);
         clock.timer.shutdown();
         Timer::arm(&clock, now_ns());
@@ -250,13 +226,65 @@ mod tests {
         Ok(())
     }
 
+    /// Arms itself twice whenever it expires, and takes its time over it.
+    #[pin_data]
+    struct Busy {
+        rounds: Atomic<u32>,
+        running: Atomic<u32>,
+        met: Atomic<u32>,
+        #[pin]
+        timer: Timer,
+    }
+
+    impl_timer! { impl Timer for Busy { self.timer } }
+
+    impl TimerOwner for Busy {
+        fn expired(self: &Arc<Self>) {
+            self.running.store(1, Relaxed);
+            let begin = now_ns();
+            Timer::arm(self, begin + 600_000);
+            // Another thread may arm it now, if it is on another CPU.
+            while now_ns() < begin + 200_000 && self.met.load(Relaxed) == 0 {
+                core::hint::spin_loop();
+            }
+            self.met.store(0, Relaxed);
+            self.running.store(0, Relaxed);
+            Timer::arm(self, now_ns() + 300_000);
+            self.rounds.fetch_add(1, Relaxed);
+        }
+    }
+
     #[test]
-    fn not_later_moves_only_forward() -> Result {
-        let clock = clock(0)?;
-        Timer::arm(&clock, now_ns() + 3_600_000_000_000);
-        Timer::arm_not_later(&clock, now_ns() + 1_000_000);
-        assert!(wait_for(&clock, 1));
-        clock.timer.shutdown();
+    fn arming_twice_takes_one_reference() -> Result {
+        let busy = Arc::pin_init(
+            pin_init!(Busy {
+                rounds: Atomic::new(0),
+                running: Atomic::new(0),
+                met: Atomic::new(0),
+                timer <- Timer::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+        Timer::arm(&busy, now_ns());
+        let end = now_ns() + 300_000_000;
+        let mut nap = end - 290_000_000;
+        while now_ns() < end {
+            if busy.running.load(Relaxed) != 0 {
+                Timer::arm(&busy, now_ns() + 400_000);
+                Timer::arm(&busy, now_ns() + 100_000);
+                busy.met.store(1, Relaxed);
+            }
+            // Waking up again may move this thread to another CPU than the timer's.
+            if now_ns() > nap {
+                fsleep(Delta::from_millis(1));
+                // The timer may be expiring just now.
+                Timer::arm(&busy, now_ns());
+                nap = now_ns() + 10_000_000;
+            }
+        }
+        assert!(busy.rounds.load(Relaxed) > 1);
+        busy.timer.shutdown();
+        assert!(Arc::into_unique_or_drop(busy).is_some());
         Ok(())
     }
 

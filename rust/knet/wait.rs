@@ -65,30 +65,10 @@ impl WaitQueue {
     ///
     /// `deadline` is a time of [`now_ns`](super::timer::now_ns). Any signal ends the wait. Process
     /// context, with no other lock held.
-    #[inline]
     pub(crate) fn wait<T: ?Sized>(
         &self,
         guard: &mut SpinLockBhGuard<'_, T>,
         deadline: Option<u64>,
-    ) -> Wait {
-        self.sleep(guard, deadline, false)
-    }
-
-    /// Like [`wait`](Self::wait), but only a signal that kills the thread ends it.
-    #[inline]
-    pub(crate) fn wait_killable<T: ?Sized>(
-        &self,
-        guard: &mut SpinLockBhGuard<'_, T>,
-        deadline: Option<u64>,
-    ) -> Wait {
-        self.sleep(guard, deadline, true)
-    }
-
-    fn sleep<T: ?Sized>(
-        &self,
-        guard: &mut SpinLockBhGuard<'_, T>,
-        deadline: Option<u64>,
-        killable: bool,
     ) -> Wait {
         let lock: &Lock<T, BhBackend> = guard.lock_ref();
         // CAST: `Lock` is `repr(C)` and begins with the C lock.
@@ -97,8 +77,7 @@ impl WaitQueue {
         // SAFETY: `head` was initialised; the guard proves that this thread holds the lock, and is
         // borrowed exclusively, so that nobody looks at the data while it is not held. The helper
         // returns with the lock held again.
-        let result =
-            unsafe { bindings::qnet_helper_wait(self.head.get(), lock, deadline, killable) };
+        let result = unsafe { bindings::qnet_helper_wait(self.head.get(), lock, deadline) };
         match result as u32 {
             bindings::qnet_wait_result_QNET_WAIT_SIGNAL => Wait::Signal,
             bindings::qnet_wait_result_QNET_WAIT_TIMED_OUT => Wait::TimedOut,
@@ -186,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn deadline_beyond_the_clock_is_none() -> Result {
+        for deadline in [1 << 63, u64::MAX - 1] {
+            let bell = bell()?;
+            Timer::arm(&bell, now_ns() + 20_000_000);
+            let mut guard = bell.rung.lock();
+            let result = bell.queue.wait(&mut guard, Some(deadline));
+            assert!(result == Wait::Woken);
+            assert_eq!(*guard, 1);
+            drop(guard);
+            bell.timer.shutdown();
+        }
+        Ok(())
+    }
+
+    #[test]
     fn softirq_wakes_a_waiter() -> Result {
         let bell = bell()?;
         // Waking nobody does nothing.
@@ -196,7 +190,7 @@ mod tests {
         let mut guard = bell.rung.lock();
         let mut result = Wait::Woken;
         while *guard == 0 && result == Wait::Woken {
-            result = bell.queue.wait_killable(&mut guard, Some(deadline));
+            result = bell.queue.wait(&mut guard, Some(deadline));
         }
         assert!(result == Wait::Woken);
         assert_eq!(*guard, 1);

@@ -73,7 +73,9 @@ fn take(link: &Arc<Link>, mut frame: RxSkb) -> Result<(), Counter> {
     check_crc(&link.node, &header, &frame)?;
     frame.skip(HEADER_LEN);
     // What Ethernet pads a short frame with lies behind the payload.
-    frame.truncate(header.length as usize);
+    frame
+        .truncate(header.length as usize)
+        .map_err(|_| Counter::DropNoMemory)?;
 
     if header.ptype == PacketType::Lres {
         return name_resolution(link, &header, frame);
@@ -161,11 +163,9 @@ fn peer_of(link: &Link, header: &Header, frame: &RxSkb) -> Result<Arc<Peer>, Cou
 fn data(link: &Arc<Link>, header: &Header, frame: RxSkb) -> Result<(), Counter> {
     match peer_of(link, header, &frame) {
         Ok(peer) => {
-            match header.layer {
-                // The node resolver is served over sessions, but by no call of this version.
-                Layer::Nr => return Err(Counter::DropNr),
-                Layer::Lr => return Err(Counter::DropLayer),
-                Layer::Kif | Layer::Seq => {}
+            if header.layer == Layer::Nr && header.seq == 0 {
+                // A heartbeat. It has no number, and is answered by no call of this version.
+                return Err(Counter::DropNr);
             }
             peer.on_data(header, frame);
             Ok(())
@@ -180,7 +180,7 @@ fn data(link: &Arc<Link>, header: &Header, frame: RxSkb) -> Result<(), Counter> 
 
 /// Tells a peer that the connection it sends on does not live here, so that it notices at once.
 fn answer_down(link: &Arc<Link>, header: &Header, to: [u8; 6]) {
-    if !link.node.down_answers.lock().allow(now()) {
+    if !is_station(to) || !link.node.down_answers.lock().allow(now()) {
         return;
     }
     let answer = Header {
@@ -203,6 +203,11 @@ fn answer_down(link: &Arc<Link>, header: &Header, to: [u8; 6]) {
     }
 }
 
+/// Whether an address can be that of one machine.
+pub(super) fn is_station(mac: [u8; 6]) -> bool {
+    mac[0] & 1 == 0 && mac != [0; 6]
+}
+
 /// A peer opens a session.
 fn init(link: &Arc<Link>, header: &Header, mut frame: RxSkb) -> Result<(), Counter> {
     let from = frame.src_mac();
@@ -219,7 +224,10 @@ fn init(link: &Arc<Link>, header: &Header, mut frame: RxSkb) -> Result<(), Count
     if mine == theirs {
         return Err(Counter::LrDuplicateName);
     }
-    let peer = node.peer_or_new(&theirs).map_err(resolver::refused)?;
+    if !is_station(from) || node.is_ending() {
+        return Err(Counter::DropState);
+    }
+    let peer = node.peer_or_new(&theirs, true).map_err(resolver::refused)?;
     peer.on_init(link, from, header, mine < theirs)
         .map_err(|error| match error {
             ENOSPC => Counter::DropLimit,

@@ -302,8 +302,6 @@ fn detach(node: &Arc<Node>, name: &DevName) {
     let Some(link) = node.link_by_name(name) else {
         return;
     };
-    // Nobody else would end them: without a way to the peer nothing is sent that could fail.
-    close_sessions(node, &link);
     let attached = {
         let mut bindings = node.links.lock();
         bindings
@@ -311,7 +309,10 @@ fn detach(node: &Arc<Node>, name: &DevName) {
             .and_then(|index| bindings.bindings.get_mut(index))
             .and_then(|binding| binding.attached.take())
     };
+    // No frame comes in by it from here on, so that no session begins; sending still works.
     drop(attached);
+    // Nobody else would end them: without a way to the peer nothing is sent that could fail.
+    close_sessions(node, &link);
     for peer in node.all_peers() {
         peer.forget_link(&link);
     }
@@ -356,8 +357,13 @@ impl DevEvents for LinkEvents {
                 vanished(&node, dev.ifindex());
                 appeared(&node, dev);
             }
-            DevEvent::ChangeAddr => resolver::restart(&node),
-            DevEvent::GoingDown | DevEvent::Down | DevEvent::ChangeMtu | DevEvent::Change => {}
+            // With another address, or with a carrier again, the interface tells who is there.
+            DevEvent::ChangeAddr | DevEvent::Change => {
+                if node.link_by_index(dev.ifindex()).is_some() && dev.has_carrier() {
+                    resolver::restart(&node);
+                }
+            }
+            DevEvent::GoingDown | DevEvent::Down | DevEvent::ChangeMtu => {}
         }
     }
 }

@@ -15,6 +15,7 @@
 //! No lock of this module is held while a frame is transmitted, a message is delivered or a thread
 //! is woken: what is to be done is collected under the lock and done after it.
 
+mod charge;
 mod frame;
 mod input;
 mod link;
@@ -23,6 +24,7 @@ mod resolver;
 mod table;
 
 pub(crate) use self::{
+    charge::Charge,
     frame::Draft,
     link::{
         Bindings,
@@ -46,7 +48,6 @@ use crate::{
         log::pr_warn_ratelimited,
         net::{
             Net,
-            NetPtr,
             PerNet, //
         },
         netdev,
@@ -75,7 +76,14 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    },
 };
 
 /// How often a second frames for unknown connections are answered.
@@ -94,6 +102,10 @@ pub(crate) struct Node {
     life: u16,
     pub(crate) options: Options,
     pub(crate) stats: Stats,
+    /// Set when the end begins: nothing new from outside is taken in.
+    ending: AtomicFlag,
+    /// Bytes of frames that wait here.
+    waiting: Atomic<i64>,
     #[pin]
     identity: SpinLockBh<Identity>,
     #[pin]
@@ -139,6 +151,8 @@ impl Node {
                 life: draw_life(),
                 options: Options::from_parameters(),
                 stats: Stats::new(),
+                ending: AtomicFlag::new(false),
+                waiting: Atomic::new(0),
                 identity <- new_spinlock_bh!(Identity {
                     fqnn,
                     pids: PidNs::of_caller(),
@@ -209,13 +223,16 @@ impl Node {
         }
     }
 
+    /// Whether the end has begun.
+    fn is_ending(&self) -> bool {
+        self.ending.load(Relaxed)
+    }
+
     /// Ends everything: peers are told, links are let go, blocked programs are released. Process
     /// context, may sleep. The node does nothing by itself afterwards.
     fn shutdown(self: &Arc<Self>) {
+        self.ending.store(true, Relaxed);
         self.resolver_timer.shutdown();
-        for peer in self.all_peers() {
-            peer.close();
-        }
         {
             // What an interface does at this moment is over when the lock is ours; later events no
             // longer find the node.
@@ -236,7 +253,7 @@ pub(crate) struct Nodes;
 impl PerNet for Nodes {
     type Data = Node;
 
-    fn init(net: &Net, _pointer: NetPtr) -> Result<Arc<Node>> {
+    fn init(net: &Net) -> Result<Arc<Node>> {
         Node::new(net)
     }
 

@@ -8,6 +8,7 @@
 //! transmitting, delivering and waking happen after the lock is dropped.
 
 use super::{
+    charge::Charge,
     frame::{
         self,
         Draft, //
@@ -22,11 +23,13 @@ use crate::{
         lock::SpinLockBh,
         new_spinlock_bh,
         skb::{
+            Context,
             RxSkb,
             TxSkb, //
         },
         timer::{
             impl_timer,
+            now_ns,
             Timer,
             TimerOwner, //
         },
@@ -55,6 +58,7 @@ use crate::{
         },
         time::Instant,
         wire::{
+            kif::Message,
             l4::{
                 Header,
                 Layer,
@@ -68,7 +72,9 @@ use crate::{
         Gauge, //
     },
 };
+use pin_init::init_array_from_fn;
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::{
         atomic::{
@@ -84,8 +90,13 @@ const PENDING_SOFT: usize = 64;
 /// Messages that may wait in all: what is sent from softirq (answers to a CONNECT, refusals) is
 /// taken beyond [`PENDING_SOFT`], because nobody there can wait.
 const PENDING_HARD: usize = 1024;
+/// Messages that tell of an end (DISCONNECT, CONNECT_DEATH) are taken beyond [`PENDING_HARD`]: there
+/// is one at most for each connection.
+const PENDING_LAST: usize = 8192;
+/// How long who ends something waits for room to tell of it, in nanoseconds.
+const FAREWELL: u64 = 1_000_000_000;
 /// Frames that are collected under the lock at a time.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 
 /// How to reach a peer.
 #[derive(Clone)]
@@ -103,12 +114,16 @@ pub(crate) enum Tag {
     Send(u32),
     /// The CONNECT of the connection with this client id.
     Connect(u32),
+    /// The end of a connection.
+    Farewell,
 }
 
 /// A message on its way out.
 struct Outgoing {
     draft: Draft,
     tag: Tag,
+    /// The number of the peer's message that it answers, and so acknowledges.
+    answers: Option<u32>,
 }
 
 /// A message in the window: sent, not yet acknowledged.
@@ -120,7 +135,10 @@ struct Unacknowledged {
 /// A message that came, not yet delivered.
 struct Undelivered {
     seq: u32,
+    layer: Layer,
     skb: RxSkb,
+    /// Paid while it waits for an earlier one.
+    _charge: Option<Charge>,
 }
 
 /// A session with what it has under way.
@@ -137,19 +155,20 @@ struct Transport {
 }
 
 impl Transport {
+    /// An empty one, made in place: it is far too big for a kernel stack.
     fn new() -> Result<KBox<Self>> {
-        Ok(KBox::new(
-            Self {
+        KBox::init(
+            try_init!(Self {
                 session: Session::new(),
-                tx: [const { None }; WINDOW],
-                rx: [const { None }; WINDOW],
+                tx <- init_array_from_fn(|_| None),
+                rx <- init_array_from_fn(|_| None),
                 pending: KVec::new(),
                 deliver: 1,
                 deliver_end: 1,
                 delivering: false,
-            },
-            GFP_ATOMIC,
-        )?)
+            }),
+            GFP_ATOMIC | __GFP_NOWARN,
+        )
     }
 
     fn slot(seq: u32) -> usize {
@@ -182,6 +201,9 @@ impl Transport {
             let Ok(outgoing) = self.pending.remove(0) else {
                 return;
             };
+            if let Some(seq) = outgoing.answers {
+                self.session.answering(seq);
+            }
             if let Some(slot) = self.tx.get_mut(Self::slot(seq)) {
                 *slot = Some(Unacknowledged { seq, outgoing });
             }
@@ -274,6 +296,8 @@ pub(crate) struct Peer {
     users: Atomic<i32>,
     /// Connections of its clients that lead here.
     clients: Atomic<i32>,
+    /// Bytes of its frames that wait here.
+    pub(super) waiting: Atomic<i64>,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// Woken when there is room for messages, or the session has ended.
@@ -306,9 +330,10 @@ struct Harvest {
     event: Option<Ended>,
     /// A connection id whose end the peer has confirmed, or no longer needs to; 0: none.
     closed: u32,
+    /// The one before it, whose end nobody confirmed; 0: none.
+    replaced: u32,
     came_up: bool,
     made_room: bool,
-    garbage: Option<KBox<Transport>>,
 }
 
 /// A frame that leaves.
@@ -332,9 +357,9 @@ impl Harvest {
             path: None,
             event: None,
             closed: 0,
+            replaced: 0,
             came_up: false,
             made_room: false,
-            garbage: None,
         }
     }
 
@@ -359,6 +384,7 @@ impl Peer {
                 fqnn: fqnn.clone(),
                 users: Atomic::new(0),
                 clients: Atomic::new(0),
+                waiting: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
                     path: None,
                     heard: now(),
@@ -382,8 +408,15 @@ impl Peer {
     }
 
     /// A connection begins to lead to the peer.
-    pub(crate) fn enter(&self) {
+    ///
+    /// Errors: `EHOSTUNREACH` when the node has forgotten it meanwhile.
+    pub(crate) fn enter(&self) -> Result {
+        let inner = self.inner.lock();
+        if inner.retired {
+            return Err(EHOSTUNREACH);
+        }
         self.users.add(1, Relaxed);
+        Ok(())
     }
 
     /// A connection ends.
@@ -405,11 +438,20 @@ impl Peer {
         self.clients.fetch_sub(1, Relaxed);
     }
 
-    /// When the peer was last heard of, if no connection leads to it and there is no session.
-    pub(super) fn unused_since(&self) -> Option<Instant> {
-        let inner = self.inner.lock();
-        let unused = self.users.load(Relaxed) == 0 && inner.transport.is_none();
-        unused.then_some(inner.heard)
+    /// Ends the peer, if no connection leads to it and there is no session with it: says whether.
+    /// Legal in softirq.
+    pub(super) fn retire_if_unused(&self) -> bool {
+        let path = {
+            let mut inner = self.inner.lock();
+            let used = self.users.load(Relaxed) != 0 || inner.connection != 0 || inner.closing != 0;
+            if used || inner.retired {
+                return false;
+            }
+            inner.retired = true;
+            inner.path.take()
+        };
+        drop(path);
+        true
     }
 
     /// Whether the peer is reached by `link`.
@@ -522,6 +564,8 @@ impl Peer {
         drop(unused);
         self.node.stats.count(Counter::TxConnCreated);
         self.node.stats.enter(Gauge::Sessions);
+        // The timer runs and the INIT goes, whatever becomes of the message that wanted it.
+        self.pump();
         Ok(connection)
     }
 
@@ -563,31 +607,56 @@ impl Peer {
         tag: Tag,
         answers: Option<u32>,
     ) -> Result {
+        let outgoing = Outgoing {
+            draft,
+            tag,
+            answers,
+        };
         {
             let mut inner = self.inner.lock();
             if inner.connection != connection {
                 return Err(EHOSTDOWN);
             }
             let transport = inner.transport.as_mut().ok_or(EHOSTDOWN)?;
-            if transport.pending.len() >= PENDING_HARD {
+            let limit = match tag {
+                Tag::Farewell => PENDING_LAST,
+                Tag::None | Tag::Send(_) | Tag::Connect(_) => PENDING_HARD,
+            };
+            if transport.pending.len() >= limit {
                 self.node.stats.count(Counter::DropLimit);
                 return Err(ENOBUFS);
             }
             transport
                 .pending
-                .push(Outgoing { draft, tag }, GFP_ATOMIC)?;
-            if let Some(seq) = answers {
-                transport.session.answering(seq);
-            }
+                .push(outgoing, GFP_ATOMIC | __GFP_NOWARN)?;
             transport.fill_window();
         }
         self.pump();
         Ok(())
     }
 
-    /// The peer answered the message with this tag, which acknowledges it.
-    pub(crate) fn answered(&self, tag: Tag) {
+    /// Tells the peer of the end of a connection that was made over the session `connection`; if
+    /// that cannot be, the session ends, which tells it. Process context.
+    pub(crate) fn farewell(self: &Arc<Self>, connection: u32, message: &Message) {
+        // Without room soon, or with a signal pending, it goes without.
+        let _ = self.wait_for_room(connection, Some(now_ns().saturating_add(FAREWELL)));
+        let sent = Draft::new(&self.node, message, 0, Context::Sleep)
+            .and_then(|draft| self.send(connection, draft, Tag::Farewell, None));
+        match sent {
+            Ok(()) => {}
+            // The session has ended, and the connection with it.
+            Err(error) if error == EHOSTDOWN => {}
+            Err(_) => self.close_session(connection),
+        }
+    }
+
+    /// In the session `connection` the peer answered the message with this tag, which acknowledges
+    /// it.
+    pub(crate) fn answered(&self, connection: u32, tag: Tag) {
         let mut inner = self.inner.lock();
+        if inner.connection != connection {
+            return;
+        }
         let Some(transport) = inner.transport.as_mut() else {
             return;
         };
@@ -596,15 +665,23 @@ impl Peer {
         }
     }
 
-    /// Ends the session and tells the peer. No lock may be held.
-    pub(crate) fn close(self: &Arc<Self>) {
+    /// Ends the session, if it is `connection`, and tells the peer. No lock may be held.
+    pub(crate) fn close_session(self: &Arc<Self>, connection: u32) {
         {
             let mut inner = self.inner.lock();
+            if inner.connection != connection {
+                return;
+            }
             if let Some(transport) = inner.transport.as_mut() {
                 transport.session.close(now());
             }
         }
         self.pump();
+    }
+
+    /// Ends the session there is and tells the peer. No lock may be held.
+    pub(super) fn close(self: &Arc<Self>) {
+        self.close_session(self.connection());
     }
 
     /// The node ends: nothing begins any more. Process context; sleeps until the timer is done.
@@ -647,8 +724,8 @@ impl Peer {
         header: &Header,
         we_are_smaller: bool,
     ) -> Result {
-        let fresh = self.node.reserve_connection(self)?;
         let spare = Transport::new()?;
+        let fresh = self.node.reserve_connection(self)?;
         let config = self.node.options.session();
         let ids = LocalIds {
             conn_id: fresh,
@@ -659,7 +736,7 @@ impl Peer {
         let (verdict, adopted) = {
             let mut guard = self.inner.lock();
             let inner = &mut *guard;
-            if inner.retired {
+            if inner.retired || self.node.is_ending() {
                 drop(guard);
                 self.node.release_connection(fresh);
                 return Err(EHOSTDOWN);
@@ -774,7 +851,7 @@ impl Peer {
     }
 
     /// Puts a message into its slot. The session's connection if this CPU is to deliver.
-    fn hold(&self, header: &Header, skb: RxSkb) -> Option<u32> {
+    fn hold(self: &Arc<Self>, header: &Header, skb: RxSkb) -> Option<u32> {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         let now = now();
@@ -788,6 +865,16 @@ impl Peer {
                 return None;
             }
         }
+        let early = header.seq != transport.deliver_end;
+        let charge = match early.then(|| Charge::pay(self, &skb)) {
+            Some(None) => {
+                // The sender will repeat it.
+                self.node.stats.count(Counter::DropLimit);
+                return None;
+            }
+            Some(charge) => charge,
+            None => None,
+        };
         match transport.session.on_data(header, now) {
             RxVerdict::Deliver => {
                 transport.deliver_end = header.seq.wrapping_add(1);
@@ -801,7 +888,9 @@ impl Peer {
         if let Some(place) = transport.rx.get_mut(slot) {
             *place = Some(Undelivered {
                 seq: header.seq,
+                layer: header.layer,
                 skb,
+                _charge: charge,
             });
         }
         while let Some(seq) = transport.session.next_ready() {
@@ -831,9 +920,21 @@ impl Peer {
                 next
             };
             match next {
-                Some(held) => ipc::input::message(self, connection, held.seq, held.skb),
+                Some(message) => self.hand_up(connection, message),
                 None => return,
             }
+        }
+    }
+
+    /// Gives a message to whom its layer belongs.
+    fn hand_up(self: &Arc<Self>, connection: u32, message: Undelivered) {
+        match message.layer {
+            Layer::Kif => ipc::input::message(self, connection, message.seq, message.skb),
+            // The place of a message that its sender gave up.
+            Layer::Seq => {}
+            // The node resolver is served by no call of this version.
+            Layer::Nr => self.node.stats.count(Counter::DropNr),
+            Layer::Lr => self.node.stats.count(Counter::DropLayer),
         }
     }
 
@@ -844,7 +945,7 @@ impl Peer {
             let mut harvest = Harvest::new();
             self.harvest(&mut harvest);
             let full = harvest.is_full();
-            self.act(harvest);
+            self.act(&mut harvest);
             if !full {
                 return;
             }
@@ -897,14 +998,12 @@ impl Peer {
         }
         if let Some(ended) = &harvest.event {
             self.count_end(inner.opener);
-            inner.closing = ended.connection;
+            harvest.replaced = core::mem::replace(&mut inner.closing, ended.connection);
         }
-        let state = transport.session.state();
-        if state != State::Closing || transport.session.local().conn_id != inner.closing {
+        let closing = transport.session.state() == State::Closing
+            && transport.session.local().conn_id == inner.closing;
+        if !closing {
             harvest.closed = core::mem::replace(&mut inner.closing, 0);
-        }
-        if state == State::Closed && inner.connection == 0 && !harvest.is_full() {
-            harvest.garbage = inner.transport.take();
         }
     }
 
@@ -946,18 +1045,19 @@ impl Peer {
     }
 
     /// Does what was collected.
-    fn act(self: &Arc<Self>, harvest: Harvest) {
-        if let Some(path) = &harvest.path {
-            for leaving in harvest.frames.into_iter().flatten() {
+    fn act(self: &Arc<Self>, harvest: &mut Harvest) {
+        if let Some(path) = harvest.path.take() {
+            for leaving in harvest.frames.iter_mut().filter_map(Option::take) {
                 match self.build(leaving) {
                     Ok(frame) => frame::transmit(&path.link, frame, path.mac),
                     Err(_) => self.node.stats.count(Counter::DropNoMemory),
                 }
             }
         }
-        drop(harvest.garbage);
-        if harvest.closed != 0 {
-            self.node.release_connection(harvest.closed);
+        for id in [harvest.closed, harvest.replaced] {
+            if id != 0 {
+                self.node.release_connection(id);
+            }
         }
         if harvest.came_up {
             self.node.stats.count(Counter::NdUp);
@@ -965,7 +1065,7 @@ impl Peer {
         if harvest.came_up || harvest.made_room {
             self.room.wake_all();
         }
-        if let Some(ended) = harvest.event {
+        if let Some(ended) = harvest.event.take() {
             self.session_ended(ended);
         }
     }

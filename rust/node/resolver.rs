@@ -8,6 +8,7 @@
 
 use super::{
     frame,
+    input,
     link::Link,
     now,
     peer::Peer,
@@ -141,18 +142,27 @@ pub(super) fn packet(link: &Arc<Link>, packet: &Packet<'_>, from: [u8; 6]) -> Re
     let node = &link.node;
     let src_is_us = node.is_me(packet.src.name, packet.src.domain);
     let dst_is_us = node.is_me(packet.dst.name, packet.dst.domain);
+    let mac = packet.src.mac.unwrap_or(from);
     if src_is_us {
+        let mut links = node.links().into_iter().flatten();
+        if links.any(|own| own.dev.mac() == mac) {
+            // Two interfaces of this node on one segment hear each other.
+            node.stats.count(Counter::LrIgnored);
+            return Ok(());
+        }
         return Err(Counter::LrDuplicateName);
+    }
+    if !input::is_station(mac) {
+        return Err(Counter::DropLrMalformed);
     }
     let theirs = Fqnn::from_parts(packet.src.name, packet.src.domain)
         .map_err(|_| Counter::DropLrMalformed)?;
     let solicited = node.table.lock().is_asked(&theirs);
     let auto_add = node.options.auto_add.load(Relaxed);
-    let mac = packet.src.mac.unwrap_or(from);
     match machine::decide(packet.kind, dst_is_us, src_is_us, solicited, auto_add) {
-        LrAction::Learn => learn(link, &theirs, mac),
+        LrAction::Learn => learn(link, &theirs, mac, solicited),
         LrAction::ReplyAndLearn => {
-            learn(link, &theirs, mac)?;
+            learn(link, &theirs, mac, true)?;
             reply(link, packet, mac)
         }
         LrAction::Ignore(_) => {
@@ -162,10 +172,12 @@ pub(super) fn packet(link: &Arc<Link>, packet: &Packet<'_>, from: [u8; 6]) -> Re
     }
 }
 
-fn learn(link: &Arc<Link>, theirs: &Fqnn, mac: [u8; 6]) -> Result<(), Counter> {
+fn learn(link: &Arc<Link>, theirs: &Fqnn, mac: [u8; 6], wanted: bool) -> Result<(), Counter> {
     let node = &link.node;
-    let peer = node.peer_or_new(theirs).map_err(refused)?;
+    let peer = node.peer_or_new(theirs, wanted).map_err(refused)?;
     peer.locate(link, mac);
+    // Who waits has looked at the peer under this lock, and is queued by the time it is ours.
+    drop(node.table.lock());
     node.learned.wake_all();
     Ok(())
 }
@@ -212,7 +224,6 @@ impl Node {
         if self.links().iter().all(Option::is_none) {
             return Err(ENETDOWN);
         }
-        self.make_room();
         self.table.lock().ask(fqnn)?;
         let result = self.ask(fqnn, deadline);
         self.table.lock().asked_enough(fqnn);

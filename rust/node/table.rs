@@ -11,6 +11,7 @@ use crate::{
     stats::Gauge, //
 };
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     rbtree::{
         RBTree,
@@ -21,8 +22,10 @@ use kernel::{
 
 /// The most peers that a namespace knows. A peer without a session costs less than a kilobyte.
 pub(crate) const MAX_PEERS: usize = 4096;
+/// How many peers are looked at for one that can be forgotten.
+const CANDIDATES: usize = 64;
 /// The most sessions that a namespace has.
-const MAX_CONNECTIONS: usize = 16384;
+const MAX_CONNECTIONS: usize = 8192;
 
 /// Who is known, under one lock.
 pub(super) struct Table {
@@ -82,7 +85,7 @@ impl Table {
         limit: usize,
     ) -> Result<usize> {
         if places.len() < limit {
-            places.push(None, GFP_ATOMIC)?;
+            places.push(None, GFP_ATOMIC | __GFP_NOWARN)?;
             return Ok(places.len() - 1);
         }
         (0..limit)
@@ -125,12 +128,16 @@ impl Node {
         self.table.lock().by_name(fqnn).cloned()
     }
 
-    /// The peer of that name, made if it is not known. Legal in softirq.
+    /// The peer of that name, made if it is not known; `wanted`, even if another must be forgotten
+    /// for it. Legal in softirq.
     ///
     /// Errors: `ENOMEM`; `ENOSPC` when the table is full.
-    pub(super) fn peer_or_new(self: &Arc<Self>, fqnn: &Fqnn) -> Result<Arc<Peer>> {
+    pub(super) fn peer_or_new(self: &Arc<Self>, fqnn: &Fqnn, wanted: bool) -> Result<Arc<Peer>> {
         if let Some(peer) = self.peer_by_name(fqnn) {
             return Ok(peer);
+        }
+        if wanted {
+            self.make_room();
         }
         let index = {
             let mut guard = self.table.lock();
@@ -158,35 +165,32 @@ impl Node {
         Ok(peer)
     }
 
-    /// Forgets the peer that was not heard of for the longest time, if the table is full and there
-    /// is one that nobody uses: a LAN full of names must not keep programs from finding another.
-    /// Process context, may sleep.
-    pub(super) fn make_room(&self) {
+    /// Forgets one of some peers that nobody uses, if the table is full: a LAN full of names must not
+    /// keep this node from those that it talks to. Legal in softirq.
+    fn make_room(&self) {
         let forgotten = {
             let mut guard = self.table.lock();
             let table = &mut *guard;
-            if table.by_nd.iter().flatten().count() < MAX_PEERS {
+            if table.by_nd.len() < MAX_PEERS || table.by_nd.iter().any(Option::is_none) {
                 return;
             }
-            let oldest = table
-                .by_nd
-                .iter()
-                .flatten()
-                .filter_map(|peer| peer.unused_since().map(|since| (since, peer.nd)))
-                .min();
-            let Some((_, nd)) = oldest else {
+            let victim = (0..CANDIDATES)
+                .map(|step| (table.next_nd + step) % MAX_PEERS)
+                .find(|&index| {
+                    let candidate = table.by_nd.get(index).and_then(Option::as_ref);
+                    candidate.is_some_and(|peer| peer.retire_if_unused())
+                });
+            let Some(index) = victim else {
+                table.next_nd = (table.next_nd + CANDIDATES) % MAX_PEERS;
                 return;
             };
-            let peer = Table::put(&mut table.by_nd, usize::from(nd) - 1, None);
-            let entry = peer
-                .as_ref()
-                .and_then(|peer| table.by_name.remove_node(&peer.fqnn));
+            table.next_nd = index;
+            let peer = Table::put(&mut table.by_nd, index, None);
+            let entry = peer.as_ref().and_then(|peer| table.by_name.remove_node(&peer.fqnn));
             (peer, entry)
         };
-        if let (Some(peer), _) = &forgotten {
-            peer.retire();
-            self.stats.leave(Gauge::Nodes);
-        }
+        self.stats.leave(Gauge::Nodes);
+        drop(forgotten);
     }
 
     /// Reserves a connection id for a session with `peer`. Legal in softirq.

@@ -37,6 +37,7 @@ enum qnet_sizes {
 	QNET_SIZEOF_NOTIFIER	= sizeof(struct notifier_block),
 	QNET_SIZEOF_WAIT_HEAD	= sizeof(struct wait_queue_head),
 	QNET_SIZEOF_TIMER	= sizeof(struct qnet_timer),
+	QNET_SIZEOF_DEATH	= sizeof(struct qnet_death),
 	QNET_SIZEOF_NETDEV	= sizeof(struct qnet_netdev),
 	QNET_OFFSET_SOCK_DATA	= offsetof(struct qnet_sock, data),
 	QNET_OFFSET_SKB_LEN	= offsetof(struct sk_buff, len),

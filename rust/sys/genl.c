@@ -303,3 +303,6 @@ void qnet_helper_genl_unregister(void)
 	genl_unregister_family(&qnet_genl_family);
 	qnet_genl_ops = NULL;
 }
+
+/* A program that asks for the family loads the module. */
+MODULE_ALIAS_GENL_FAMILY(QNET_GENL_NAME);

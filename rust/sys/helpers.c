@@ -87,7 +87,6 @@ static bool qnet_leave_queue(struct wait_queue_head *wq,
  * @wq: the queue to wait on, exclusively and behind the others
  * @lock: held, with softirqs off; guards the condition that is waited for
  * @deadline: CLOCK_MONOTONIC nanoseconds, or QNET_WAIT_FOREVER
- * @killable: only deadly signals interrupt
  *
  * The caller is queued before the lock is released, so that a waker who
  * changes the condition under the lock and wakes afterwards is never missed.
@@ -95,16 +94,15 @@ static bool qnet_leave_queue(struct wait_queue_head *wq,
  * Return: enum qnet_wait_result. A wake-up wins over a signal and over the
  * deadline.
  */
-int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
-		     u64 deadline, bool killable)
+int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline)
 {
-	unsigned int state = killable ? TASK_KILLABLE : TASK_INTERRUPTIBLE;
-	ktime_t expires = ns_to_ktime(deadline);
+	/* What is beyond the clock's end must not become negative. */
+	ktime_t expires = ns_to_ktime(min_t(u64, deadline, KTIME_MAX));
 	bool timed_out = false;
 	DEFINE_WAIT(wait);
 
-	prepare_to_wait_exclusive(wq, &wait, state);
-	if (signal_pending_state(state, current)) {
+	prepare_to_wait_exclusive(wq, &wait, TASK_INTERRUPTIBLE);
+	if (signal_pending(current)) {
 		if (qnet_leave_queue(wq, &wait))
 			return QNET_WAIT_WOKEN;
 		return QNET_WAIT_SIGNAL;
@@ -118,7 +116,7 @@ int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
 						      HRTIMER_MODE_ABS);
 	if (qnet_leave_queue(wq, &wait)) {
 		timed_out = false;
-	} else if (signal_pending_state(state, current)) {
+	} else if (signal_pending(current)) {
 		spin_lock_bh(lock);
 		return QNET_WAIT_SIGNAL;
 	}
@@ -157,6 +155,14 @@ static enum hrtimer_restart qnet_timer_fn(struct hrtimer *timer)
 {
 	struct qnet_timer *t = container_of(timer, struct qnet_timer, timer);
 
+	spin_lock(&t->lock);
+	if (hrtimer_is_queued(timer)) {
+		/* It was moved after it had been taken out to expire. */
+		spin_unlock(&t->lock);
+		return HRTIMER_NORESTART;
+	}
+	t->armed = false;
+	spin_unlock(&t->lock);
 	/* This may drop the last reference: t is not touched behind it. */
 	t->expired(t->owner);
 	return HRTIMER_NORESTART;
@@ -172,6 +178,7 @@ void qnet_helper_timer_init(struct qnet_timer *t)
 		      HRTIMER_MODE_ABS_SOFT);
 	spin_lock_init(&t->lock);
 	t->dead = false;
+	t->armed = false;
 	t->owner = NULL;
 	t->expired = NULL;
 	t->put = NULL;
@@ -181,18 +188,18 @@ void qnet_helper_timer_init(struct qnet_timer *t)
  * qnet_helper_timer_arm() - let a timer expire at a given time
  * @t: the timer; it may be armed already, or just be expiring
  * @ns: CLOCK_MONOTONIC
- * @keep_earlier: leave it alone if it is armed for an earlier time
  * @owner: the object that holds the timer, the same at every call
  * @expired: called in softirq context with the owner's reference
  * @put: drops a reference to the owner
  *
  * The caller gives one reference to @owner. An armed timer owns one, and a
- * running @expired has another.
+ * running @expired has another. Which of them there is cannot be told from
+ * the hrtimer: while its function runs, it may be queued again or not, and
+ * may or may not have got as far as to take t->lock. Therefore t->armed.
  *
  * Return: true if the caller's reference was not needed and is still its own.
  */
-bool qnet_helper_timer_arm(struct qnet_timer *t, u64 ns, bool keep_earlier,
-			   const void *owner,
+bool qnet_helper_timer_arm(struct qnet_timer *t, u64 ns, const void *owner,
 			   void (*expired)(const void *owner),
 			   void (*put)(const void *owner))
 {
@@ -203,38 +210,20 @@ bool qnet_helper_timer_arm(struct qnet_timer *t, u64 ns, bool keep_earlier,
 	if (t->dead)
 		goto out;
 	/* If it expires while we look, it does so at or after this look. */
-	if (hrtimer_is_queued(&t->timer)) {
-		ktime_t was = hrtimer_get_expires(&t->timer);
-
-		if (was == at || (keep_earlier && was < at))
-			goto out;
-	}
+	if (hrtimer_is_queued(&t->timer) &&
+	    hrtimer_get_expires(&t->timer) == at)
+		goto out;
 	if (!t->expired) {
 		t->owner = owner;
 		t->expired = expired;
 		t->put = put;
 	}
-	/* Only a timer that is taken back before it ran returns its reference. */
-	surplus = hrtimer_try_to_cancel(&t->timer) == 1;
+	surplus = t->armed;
+	t->armed = true;
 	hrtimer_start(&t->timer, at, HRTIMER_MODE_ABS_SOFT);
 out:
 	spin_unlock_bh(&t->lock);
 	return surplus;
-}
-
-/**
- * qnet_helper_timer_disarm() - take a timer back, without waiting
- * @t: the timer; if it is expiring now, it is left to it
- */
-void qnet_helper_timer_disarm(struct qnet_timer *t)
-{
-	bool was_armed;
-
-	spin_lock_bh(&t->lock);
-	was_armed = hrtimer_try_to_cancel(&t->timer) == 1;
-	spin_unlock_bh(&t->lock);
-	if (was_armed)
-		t->put(t->owner);
 }
 
 /**
@@ -246,11 +235,18 @@ void qnet_helper_timer_disarm(struct qnet_timer *t)
  */
 void qnet_helper_timer_shutdown(struct qnet_timer *t)
 {
+	bool was_armed;
+
 	might_sleep();
 	spin_lock_bh(&t->lock);
 	t->dead = true;
 	spin_unlock_bh(&t->lock);
-	if (hrtimer_cancel(&t->timer) == 1)
+	hrtimer_cancel(&t->timer);
+	spin_lock_bh(&t->lock);
+	was_armed = t->armed;
+	t->armed = false;
+	spin_unlock_bh(&t->lock);
+	if (was_armed)
 		t->put(t->owner);
 }
 
@@ -265,47 +261,6 @@ u64 qnet_helper_now_ns(void)
 }
 
 /* --- network namespaces --- */
-
-/**
- * qnet_helper_current_net() - the caller's network namespace
- *
- * Return: the namespace, with a reference.
- */
-struct net *qnet_helper_current_net(void)
-{
-	return get_net(current->nsproxy->net_ns);
-}
-
-/**
- * qnet_helper_put_net() - drop a reference
- * @net: the namespace
- */
-void qnet_helper_put_net(struct net *net)
-{
-	put_net(net);
-}
-
-/**
- * qnet_helper_maybe_get_net() - take a reference unless the last one is gone
- * @net: the namespace, whose memory is there
- *
- * Return: the namespace with a reference, or NULL.
- */
-struct net *qnet_helper_maybe_get_net(struct net *net)
-{
-	return maybe_get_net(net);
-}
-
-/**
- * qnet_helper_net_is_dying() - tell whether a namespace is being taken down
- * @net: the namespace
- *
- * Return: whether it is.
- */
-bool qnet_helper_net_is_dying(const struct net *net)
-{
-	return !check_net(net);
-}
 
 /**
  * qnet_helper_pernet_slot() - find our memory in a namespace
@@ -584,17 +539,16 @@ struct pid *qnet_helper_current_tgid(void)
 
 /**
  * qnet_helper_find_process() - find a process by its number
- * @nr: the number
- * @ns: in this namespace; NULL: in the caller's
+ * @nr: the number in the caller's pid namespace
  *
  * Return: the pid with a reference; NULL if the number is not a process's.
  */
-struct pid *qnet_helper_find_process(int nr, struct pid_namespace *ns)
+struct pid *qnet_helper_find_process(int nr)
 {
 	struct pid *pid;
 
 	rcu_read_lock();
-	pid = ns ? find_pid_ns(nr, ns) : find_vpid(nr);
+	pid = find_vpid(nr);
 	if (pid && !pid_has_task(pid, PIDTYPE_TGID))
 		pid = NULL;
 	pid = get_pid(pid);
@@ -691,18 +645,6 @@ int qnet_helper_current_priority(void)
 }
 
 /**
- * qnet_helper_signal_pending() - tell whether the caller has a signal
- * @fatal_only: only one that kills it
- *
- * Return: whether it has.
- */
-bool qnet_helper_signal_pending(bool fatal_only)
-{
-	return fatal_only ? fatal_signal_pending(current) :
-			    signal_pending(current);
-}
-
-/**
  * qnet_helper_current_ids() - tell who the caller is
  * @ids: filled, in numbers of the initial user namespace
  */
@@ -724,18 +666,6 @@ void qnet_helper_current_ids(struct qnet_ids *ids)
 	for (i = 0; i < ids->ngroups; i++)
 		ids->groups[i] = from_kgid(ns, groups->gid[i]);
 	ids->sid = task_session_vnr(current);
-}
-
-/**
- * qnet_helper_may_configure() - tell whether the caller may configure a node
- * @net: the node's namespace
- * @userns: the owner of the network namespace may, too
- *
- * Return: whether it may.
- */
-bool qnet_helper_may_configure(const struct net *net, bool userns)
-{
-	return ns_capable(userns ? net->user_ns : &init_user_ns, CAP_NET_ADMIN);
 }
 
 /**

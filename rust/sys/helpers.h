@@ -11,6 +11,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <net/sock.h>
 
 struct pid;
@@ -32,7 +33,7 @@ void qnet_helper_spin_lock_bh(spinlock_t *lock);
 void qnet_helper_spin_unlock_bh(spinlock_t *lock);
 int qnet_helper_spin_trylock_bh(spinlock_t *lock);
 int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
-		     u64 deadline, bool killable);
+		     u64 deadline);
 void qnet_helper_wake_one(struct wait_queue_head *wq);
 void qnet_helper_wake_all(struct wait_queue_head *wq);
 
@@ -41,28 +42,28 @@ void qnet_helper_wake_all(struct wait_queue_head *wq);
 /**
  * struct qnet_timer - a timer that keeps its owner alive while it is armed
  * @timer: soft, CLOCK_MONOTONIC, absolute
- * @lock: serialises arming, disarming and shutting down
+ * @lock: serialises arming, expiring and shutting down
  * @dead: arming does nothing any more
+ * @armed: the timer owns a reference to its owner
  * @owner: the argument of @expired and @put; set by the first arming
  * @expired: called when the time has come; takes over the reference
  * @put: drops one reference to the owner
  */
 struct qnet_timer {
 	struct hrtimer timer;
-	/* Serialises arming, disarming and shutting down. */
+	/* Serialises arming, expiring and shutting down. */
 	spinlock_t lock;
 	bool dead;
+	bool armed;
 	const void *owner;
 	void (*expired)(const void *owner);
 	void (*put)(const void *owner);
 };
 
 void qnet_helper_timer_init(struct qnet_timer *t);
-bool qnet_helper_timer_arm(struct qnet_timer *t, u64 ns, bool keep_earlier,
-			   const void *owner,
+bool qnet_helper_timer_arm(struct qnet_timer *t, u64 ns, const void *owner,
 			   void (*expired)(const void *owner),
 			   void (*put)(const void *owner));
-void qnet_helper_timer_disarm(struct qnet_timer *t);
 void qnet_helper_timer_shutdown(struct qnet_timer *t);
 u64 qnet_helper_now_ns(void);
 
@@ -71,17 +72,11 @@ u64 qnet_helper_now_ns(void);
 /**
  * struct qnet_pernet - our memory in each namespace
  * @data: what can be found in it; NULL while the namespace comes and goes
- * @life: tells those who remember the namespace whether it is still there
  */
 struct qnet_pernet {
 	void __rcu *data;
-	void *life;
 };
 
-struct net *qnet_helper_current_net(void);
-struct net *qnet_helper_maybe_get_net(struct net *net);
-void qnet_helper_put_net(struct net *net);
-bool qnet_helper_net_is_dying(const struct net *net);
 struct qnet_pernet *qnet_helper_pernet_slot(const struct net *net,
 					    unsigned int id);
 const void *qnet_helper_pernet_get(struct qnet_pernet *slot,
@@ -149,7 +144,6 @@ struct qnet_rx {
 struct sk_buff *qnet_helper_rx_begin(struct sk_buff *skb, struct qnet_rx *rx);
 bool qnet_helper_skb_may_pull(struct sk_buff *skb, unsigned int len);
 bool qnet_helper_skb_trim(struct sk_buff *skb, unsigned int len);
-void qnet_helper_kfree_skb(struct sk_buff *skb);
 u32 qnet_helper_skb_crc32_be(struct sk_buff *skb, u32 seed, u32 from, u32 to);
 bool qnet_helper_skb_to_user(const struct sk_buff *skb, int offset, u64 base,
 			     size_t len);
@@ -191,7 +185,7 @@ struct qnet_ids {
 };
 
 struct pid *qnet_helper_current_tgid(void);
-struct pid *qnet_helper_find_process(int nr, struct pid_namespace *ns);
+struct pid *qnet_helper_find_process(int nr);
 bool qnet_helper_pid_alive(struct pid *pid);
 bool qnet_helper_is_current_tgid(const struct pid *pid);
 struct pid_namespace *qnet_helper_current_pid_ns(void);
@@ -200,11 +194,48 @@ void qnet_helper_put_pid_ns(struct pid_namespace *ns);
 void qnet_helper_get_pid(struct pid *pid);
 int qnet_helper_current_tid(void);
 int qnet_helper_current_priority(void);
-bool qnet_helper_signal_pending(bool fatal_only);
 void qnet_helper_current_ids(struct qnet_ids *ids);
-bool qnet_helper_may_configure(const struct net *net, bool userns);
 bool qnet_helper_net_ratelimit(void);
 size_t qnet_helper_hostname(u8 *to, size_t len);
+
+/* --- the death of processes (death.c) --- */
+
+/**
+ * struct qnet_death - notice of a process's death
+ * @wait: in the queue of @pid while the process lives
+ * @work: calls @died
+ * @lock: serialises the first starting with stopping
+ * @stopped: it is not to be started any more; under @lock without a @pid, and
+ *	under its queue's lock with one
+ * @pid: the process, with a reference; set once
+ * @owner: the argument of @died and @put
+ * @died: called when the process is dead; takes over the reference
+ * @put: drops one reference to the owner
+ *
+ * While the process is watched, it owns a reference to its owner.
+ */
+struct qnet_death {
+	struct wait_queue_entry wait;
+	struct work_struct work;
+	/* Serialises the first starting with stopping. */
+	spinlock_t lock;
+	bool stopped;
+	struct pid *pid;
+	const void *owner;
+	void (*died)(const void *owner);
+	void (*put)(const void *owner);
+};
+
+void qnet_helper_death_init(struct qnet_death *d);
+void qnet_helper_death_destroy(struct qnet_death *d);
+int qnet_helper_death_start(struct qnet_death *d, struct pid *pid,
+			    const void *owner,
+			    void (*died)(const void *owner),
+			    void (*put)(const void *owner));
+void qnet_helper_death_stop(struct qnet_death *d);
+int qnet_helper_death_begin(void);
+void qnet_helper_death_end(void);
+struct pid *qnet_helper_test_process(unsigned int ms);
 
 /* --- user memory --- */
 

@@ -60,6 +60,7 @@ assert_size! {
     notifier_block == qnet_sizes_QNET_SIZEOF_NOTIFIER;
     wait_queue_head == qnet_sizes_QNET_SIZEOF_WAIT_HEAD;
     qnet_timer == qnet_sizes_QNET_SIZEOF_TIMER;
+    qnet_death == qnet_sizes_QNET_SIZEOF_DEATH;
     qnet_netdev == qnet_sizes_QNET_SIZEOF_NETDEV;
 }
 

@@ -67,20 +67,12 @@ bool qnet_helper_skb_may_pull(struct sk_buff *skb, unsigned int len)
  * @skb: the frame
  * @len: what remains
  *
- * Return: whether it worked; it may need memory.
+ * Return: whether it worked; if there is no memory for it, the frame is as it
+ * was.
  */
 bool qnet_helper_skb_trim(struct sk_buff *skb, unsigned int len)
 {
 	return !pskb_trim(skb, len);
-}
-
-/**
- * qnet_helper_kfree_skb() - free a frame that was dropped
- * @skb: the frame
- */
-void qnet_helper_kfree_skb(struct sk_buff *skb)
-{
-	kfree_skb(skb);
 }
 
 /**

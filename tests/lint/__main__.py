@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs all checks, or those named, and prints the results as KTAP."""
+"""Runs the checks of the tree, those of the module ("module"), or those named; prints KTAP."""
 
 import sys
 from collections.abc import Callable
 
-from . import docs, rust, tree
+from . import docs, module, rust, tree
 
-_CHECKS: tuple[Callable[[], list[str]], ...] = (
+_Checks = tuple[Callable[[], list[str]], ...]
+_TREE: _Checks = (
     tree.licences,
     tree.whitespace,
     tree.places,
@@ -18,18 +19,23 @@ _CHECKS: tuple[Callable[[], list[str]], ...] = (
     rust.unsafe_layers,
     rust.reasons,
     docs.counters,
-    docs.options,
     docs.packages,
     docs.links,
     docs.first_programs,
     docs.man_pages,
 )
+# These look at the module as it was built for the stock kernel.
+_MODULE: _Checks = (module.frames, module.information, docs.options)
 _SHOWN = 40
 
 
 def main() -> int:
     """The exit status: 0 when everything is as it should be."""
-    chosen = [check for check in _CHECKS if not sys.argv[1:] or check.__name__ in sys.argv[1:]]
+    names = sys.argv[1:]
+    if names == ["module"]:
+        chosen = list(_MODULE)
+    else:
+        chosen = [check for check in (*_TREE, *_MODULE) if check.__name__ in names] or list(_TREE)
     print(f"KTAP version 1\n1..{len(chosen)}")
     failed = 0
     for number, check in enumerate(chosen, 1):

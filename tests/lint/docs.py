@@ -36,14 +36,8 @@ def options() -> list[str]:
     """Documentation/options.md explains every module parameter and every option of `qnet set`, and no other."""
     real = set(re.findall(r"^    (\w+): \d+\.\.=\d+;", text(Path("rust/config.rs")), re.MULTILINE))
     module = TOP / "build/module/stock/qnet.ko"
-    if module.exists():
-        listed = subprocess.run(["modinfo", "-F", "parm", module], check=True, capture_output=True, text=True).stdout
-        real |= {line.partition(":")[0] for line in listed.splitlines()}
-    else:
-        real |= set(re.findall(r"^        (\w+): [iu]\d+ \{", text(Path("rust/qnet.rs")), re.MULTILINE))
-        for path in files():
-            if path.parts[:2] == ("rust", "sys") and path.suffix == ".c":
-                real |= set(re.findall(r"\bmodule_param\w*\((\w+)", text(path)))
+    listed = subprocess.run(["modinfo", "-F", "parm", module], check=True, capture_output=True, text=True).stdout
+    real |= {line.partition(":")[0] for line in listed.splitlines()}
     return _compare("option", "options.md", _rows("options.md"), real)
 
 

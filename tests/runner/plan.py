@@ -43,6 +43,7 @@ def _builds() -> list[Step]:
         Step("programs", "building libqnet, the commands and the guest programs", ["tools/userspace.sh"], nothing),
         Step("module", "the module for the stock kernel builds without a warning",
              ["tests/runner/module.sh", "stock"], one, "lint"),
+        Step("lint-module", "rules for the built module", _python("lint", "module"), results, "lint", ("module",)),
         Step("clippy-module", "clippy: the module", ["tests/runner/module.sh", "stock", "CLIPPY=1"], one, "lint"),
         Step("module-debug", "the module for the debug kernel builds without a warning",
              ["tests/runner/module.sh", "debug"], one, needs=("debug-kernel",)),

@@ -2,24 +2,36 @@
 # shellcheck shell=dash
 # End to end through the public interface: on one node, and between two nodes that are two network
 # namespaces joined by a link. At the end everything must come apart again.
+#
+#   namespaces.sh [SECONDS]     how long a case may take
 
 . /qnet/lib.sh
+
+limit=${1:-60}
+failed=0
+
+# run WORDS COMMAND...: a program with results of its own.
+run() {
+	mark "$1"
+	shift
+	"$@" || failed=1
+}
 
 load || exit
 veth_pair alpha beta
 for node in alpha beta; do
-	in_ns "$node" qnet set "host=$node" || exit
-	in_ns "$node" qnet bind veth0 || exit
+	qnet -n "$node" set "host=$node" || exit
+	qnet -n "$node" bind veth0 || exit
 done
 
-failed=0
-mark "one node"
-qnet-vmtest local || failed=1
-mark "two nodes"
-qnet-vmtest remote --client-ns alpha --server-ns beta --node beta || failed=1
+run "one node" in_ns alpha qnet-vmtest local --limit "$limit"
+run "two nodes" qnet-vmtest remote --client-ns alpha --server-ns beta --node beta --limit "$limit"
+run "the C library on one node" in_ns alpha qnet-capi
+run "the C library on two nodes" in_ns alpha qnet-capi beta
+run "malformed frames" qnet-inject
 
 ktap_plan 3
 ktap "the namespaces go" sh -c 'ip netns del alpha && ip netns del beta'
-ktap "nothing holds the module" wait_for 10 sh -c '[ "$(cat /sys/module/qnet/refcnt)" = 0 ]'
+ktap "nothing holds the module" wait_for 10 grep -qx 0 /sys/module/qnet/refcnt
 ktap "the module goes" rmmod qnet
 ktap_end && [ "$failed" -eq 0 ]

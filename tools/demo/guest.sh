@@ -51,10 +51,12 @@ link_up() {
 talk() {
 	rm -f /tmp/server
 	qnet-demo --netns beta server /tmp/server >/tmp/server.log &
+	_server=$!
 	wait_for 10 test -e /tmp/server || return 1
 	qnet-demo --netns alpha client --node beta --count "$1" --goodbye /tmp/server >/tmp/client.log 2>&1
 	_status=$?
-	wait
+	[ "$_status" -eq 0 ] || kill "$_server"
+	wait "$_server"
 	sed 's/^/  beta   /' /tmp/server.log
 	sed 's/^/  alpha  /' /tmp/client.log
 	return $_status
@@ -64,10 +66,12 @@ talk() {
 talk_here() {
 	rm -f /tmp/local
 	qnet-demo --netns alpha server /tmp/local >/tmp/server.log &
+	_server=$!
 	wait_for 10 test -e /tmp/local || return 1
 	qnet-demo --netns alpha client --count "$1" --goodbye /tmp/local >/tmp/local.log 2>&1
 	_status=$?
-	wait
+	[ "$_status" -eq 0 ] || kill "$_server"
+	wait "$_server"
 	sed 's/^/  alpha  /' /tmp/local.log
 	return $_status
 }

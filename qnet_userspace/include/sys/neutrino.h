@@ -4,7 +4,8 @@
  *
  * Names, values and meanings are those that QNX programmers know; only what
  * is implemented is declared. The manual pages ChannelCreate(3),
- * ConnectAttach(3), MsgSend(3), MsgReceive(3) and MsgReply(3) tell the rest.
+ * ConnectAttach(3), MsgSend(3), MsgReceive(3), MsgReply(3) and TimerTimeout(3)
+ * tell the rest.
  *
  * Each call has two forms: Name() returns -1 and sets errno, Name_r() returns
  * the negative error number and leaves errno alone.

@@ -132,7 +132,7 @@ unsafe fn timeout(
     Ok(states as c_int)
 }
 
-/// Arms a time-out for the next call of the thread; see MsgSend(3).
+/// Arms a time-out for the next call of the thread; see TimerTimeout(3).
 ///
 /// # Safety
 ///
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn TimerTimeout(
     })
 }
 
-/// Arms a time-out for the next call of the thread; see MsgSend(3).
+/// Arms a time-out for the next call of the thread; see TimerTimeout(3).
 ///
 /// # Safety
 ///

@@ -101,6 +101,18 @@ impl State {
         }
     }
 
+    /// CONNECT_DEATH came over `session`. `None`: the connection was not made by that session.
+    pub fn server_gone(self, session: u32) -> Option<State> {
+        match self {
+            State::Connected { session: mine, .. } | State::Connecting { session: mine, .. }
+                if mine == session =>
+            {
+                Some(State::Dead)
+            }
+            _ => None,
+        }
+    }
+
     /// The session `session` ended. `None`: the connection does not depend on it.
     pub fn session_ended(self, session: u32) -> Option<State> {
         match self {

@@ -304,7 +304,10 @@ impl Tx {
     pub fn timeout(&self, timers: &Timers) -> Nanos {
         let round_trip = self.rtt.smoothed().unwrap_or(Nanos::ZERO);
         let cap = timers.cap.max(round_trip.plus(timers.margin));
-        self.rtt.timeout(timers.margin).doubled(self.backoff).min(cap)
+        self.rtt
+            .timeout(timers.margin)
+            .doubled(self.backoff)
+            .min(cap)
     }
 
     /// The round trip as measured.

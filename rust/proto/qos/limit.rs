@@ -35,7 +35,7 @@ impl<const N: usize> RateLimit<N> {
             return false;
         }
         *slot = Some(now);
-        self.oldest = (self.oldest + 1) % N;
+        self.oldest = self.oldest.wrapping_add(1) % N;
         true
     }
 }

@@ -507,7 +507,7 @@ impl Tcs {
         if let Some(slot) = self.past.get_mut(self.past_next) {
             *slot = Some(past);
         }
-        self.past_next = (self.past_next + 1) % self.past.len();
+        self.past_next = self.past_next.wrapping_add(1) % self.past.len();
     }
 }
 

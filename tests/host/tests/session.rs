@@ -368,6 +368,25 @@ fn a_new_life_ends_the_old_connection() {
 }
 
 #[test]
+fn data_of_a_new_connection_waits_until_the_end_of_the_old_one_is_known() {
+    let (_, mut b) = pair();
+    let mut a = Session::new();
+    a.open(other_life(A), at(1), &CFG);
+    a.push().unwrap();
+    let init = only(&mut a, PacketType::TcsInit, at(1));
+    b.on_init(after(B, 1), &init, false, at(1), &CFG);
+    a.on_control(&only(&mut b, PacketType::TcsRemUp, at(1)), at(1));
+    assert_eq!(next(&mut a, at(1)).ptype, PacketType::TcsUp);
+    let message = only(&mut a, PacketType::User, at(1));
+    let dropped = RxVerdict::Drop(RxDrop::State);
+    assert_eq!(b.on_data(&message, at(1)), dropped);
+    let restarted = Event::Down(DownReason::PeerRestarted);
+    assert_eq!((b.poll_event(), b.poll_event()), (Some(restarted), None));
+    assert_eq!(b.on_data(&message, at(1)), RxVerdict::Deliver);
+    assert_eq!(b.poll_event(), Some(Event::Up));
+}
+
+#[test]
 fn a_newer_connection_of_the_same_life_replaces_and_an_older_does_not() {
     let (mut a, mut b) = (Session::new(), Session::new());
     connect(&mut a, &mut b, (after(A, 7), B), at(0));
@@ -642,6 +661,8 @@ fn a_failed_link_is_told_and_the_peer_too() {
         a.on_timer(now);
     }
     assert_eq!(now, at(5200));
+    // The peer is told once, as it may not hear it; nothing waits for its answer.
+    assert_eq!((a.state(), a.poll_timeout()), (State::Closed, None));
     let failed = Event::Down(DownReason::LinkFailed);
     assert_eq!((a.poll_event(), a.poll_event()), (Some(failed), None));
     let down = only(&mut a, PacketType::TcsDown, now);

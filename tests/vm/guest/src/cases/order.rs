@@ -55,6 +55,7 @@ fn by_priority(world: &World) -> Outcome {
         std::thread::sleep(TRANSIT);
         calls.push(call);
     }
+    std::thread::sleep(4 * TRANSIT);
     server.ask(Op::Resume, 0)?;
     for call in calls {
         call.result()??;

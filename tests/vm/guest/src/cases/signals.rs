@@ -98,7 +98,7 @@ fn receive_blocked(_: &World) -> Outcome {
     Ok(())
 }
 
-/// A process that is stopped and goes on neither loses nor repeats its send.
+/// A process that is stopped and goes on does not repeat its send: it ends with EINTR, or waits on.
 fn stop_and_continue(world: &World) -> Outcome {
     let server = world.server()?;
     let mut client = client::start(server.address, 1, 77)?;
@@ -110,13 +110,13 @@ fn stop_and_continue(world: &World) -> Outcome {
         sys::kill(pid, libc::SIGCONT)?;
         thread::sleep(Duration::from_millis(50));
     }
-    ensure!(
-        client.try_wait()?.is_none(),
-        "the client is not blocked any more"
-    );
-    let (_, answers) = server.ask(Op::Release, 77)?;
-    ensure_eq!(answers, [0], "the reply");
-    ensure!(client.wait()?.success(), "the client did not get the reply");
+    if client.try_wait()?.is_none() {
+        let (_, answers) = server.ask(Op::Release, 77)?;
+        ensure_eq!(answers, [0], "the reply");
+        ensure!(client.wait()?.success(), "the client did not get the reply");
+    } else {
+        late_reply(world, &server)?;
+    }
     ensure_eq!(server.tags()?, [1], "what the server received");
     Ok(())
 }

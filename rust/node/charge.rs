@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory of frames that wait here: for an earlier one of their session, or for a server.
+//!
+//! What a peer can make a node hold has a limit for the peer and one for the namespace. Answers to
+//! what programs here have sent are never charged, so that a slow server cannot keep them out.
+
+use super::{
+    Node,
+    Peer, //
+};
+use crate::knet::skb::RxSkb;
+use kernel::sync::{
+    atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    Arc, //
+};
+
+/// Bytes that the frames of one peer may take.
+const PEER_LIMIT: i64 = 8 << 20;
+/// Bytes that the frames of all peers of a namespace may take.
+const NODE_LIMIT: i64 = 64 << 20;
+
+/// The memory of one frame, counted until this is dropped.
+pub(crate) struct Charge {
+    peer: Arc<Peer>,
+    bytes: i64,
+}
+
+impl Charge {
+    /// Counts a frame of `peer`; `None` when that would exceed a limit. Legal in softirq.
+    pub(crate) fn pay(peer: &Arc<Peer>, frame: &RxSkb) -> Option<Self> {
+        let bytes = i64::try_from(frame.truesize()).ok()?;
+        let charge = Self {
+            peer: peer.clone(),
+            bytes,
+        };
+        let [of_peer, of_node] = charge.accounts();
+        let fits = of_peer.fetch_add(bytes, Relaxed) < PEER_LIMIT;
+        let fits = of_node.fetch_add(bytes, Relaxed) < NODE_LIMIT && fits;
+        // A charge that does not fit is given back as it is dropped.
+        fits.then_some(charge)
+    }
+
+    fn accounts(&self) -> [&Atomic<i64>; 2] {
+        let node: &Node = &self.peer.node;
+        [&self.peer.waiting, &node.waiting]
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        for account in self.accounts() {
+            account.fetch_sub(self.bytes, Relaxed);
+        }
+    }
+}

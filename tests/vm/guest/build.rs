@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Compiles the C programs of the test machines against the library's headers. They are linked
+//! with the Rust form of the library, which has the same symbols as the installed ones.
+
+fn main() {
+    let include = "../../../qnet_userspace/include";
+    let example = "../../../Documentation/examples/first.c";
+    println!("cargo:rerun-if-changed={include}");
+    cc::Build::new()
+        .file("c/capi.c")
+        .include(include)
+        .std("gnu11")
+        .warnings(true)
+        .warnings_into_errors(true)
+        .compile("capi");
+    cc::Build::new()
+        .file(example)
+        .include(include)
+        .std("c99")
+        .define("main", "first_main")
+        .warnings(true)
+        .warnings_into_errors(true)
+        .compile("first");
+    println!("cargo:rerun-if-changed=c/capi.c");
+    println!("cargo:rerun-if-changed={example}");
+}

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# The benchmark's part inside the machine that counts instructions.
+#
+#   guest.sh BYTES,BYTES...
+
+. /qnet/lib.sh
+
+load || exit
+veth_pair alpha beta
+for node in alpha beta; do
+	qnet -n "$node" set "host=$node" || exit
+	qnet -n "$node" bind veth0 || exit
+done
+# Right after the start the scheduler's slices show in the times; after 8 s they do not.
+in_ns alpha qnet-bench --settle 8 --bytes "$1" || exit
+qnet-bench --server-ns beta --client-ns alpha --node beta --bytes "$1"
