@@ -58,7 +58,7 @@ impl fmt::Debug for DevName {
     }
 }
 
-/// The questions that a device answers, held or not.
+/// The questions that are asked of a device, held or not.
 macro_rules! device_getters {
     () => {
         /// Its number, which stays when it is renamed.
@@ -68,49 +68,11 @@ macro_rules! device_getters {
             unsafe { bindings::qnet_helper_netdev_ifindex(self.as_ptr()) }
         }
 
-        /// Its name now.
-        pub(crate) fn name(&self) -> DevName {
-            let mut name = [0u8; IFNAMSIZ];
-            // SAFETY: The device is valid while `self` is, and the name has room.
-            unsafe {
-                bindings::qnet_helper_netdev_name(self.as_ptr(), name.as_mut_ptr().cast());
-            }
-            DevName(name)
-        }
-
-        /// The most bytes that a frame carries behind its Ethernet header.
-        #[inline]
-        pub(crate) fn mtu(&self) -> u32 {
-            // SAFETY: The device is valid while `self` is.
-            unsafe { bindings::qnet_helper_netdev_mtu(self.as_ptr()) }
-        }
-
-        /// Its Ethernet address; zeros if it has none.
-        pub(crate) fn mac(&self) -> [u8; 6] {
-            let mut mac = [0; 6];
-            // SAFETY: The device is valid while `self` is, and the address has room.
-            unsafe { bindings::qnet_helper_netdev_mac(self.as_ptr(), mac.as_mut_ptr()) };
-            mac
-        }
-
-        /// Whether it is up.
-        #[inline]
-        pub(crate) fn is_up(&self) -> bool {
-            // SAFETY: The device is valid while `self` is.
-            unsafe { bindings::qnet_helper_netdev_is_up(self.as_ptr()) }
-        }
-
         /// Whether it has a link.
         #[inline]
         pub(crate) fn has_carrier(&self) -> bool {
             // SAFETY: The device is valid while `self` is.
             unsafe { bindings::qnet_helper_netdev_has_carrier(self.as_ptr()) }
-        }
-
-        /// Whether it carries Ethernet frames; a loopback does not.
-        pub(crate) fn is_ethernet(&self) -> bool {
-            // SAFETY: The device is valid while `self` is.
-            unsafe { bindings::qnet_helper_netdev_is_ethernet(self.as_ptr()) }
         }
     };
 }
@@ -151,6 +113,44 @@ impl NetDevice {
     }
 
     device_getters!();
+
+    /// Its name now.
+    pub(crate) fn name(&self) -> DevName {
+        let mut name = [0u8; IFNAMSIZ];
+        // SAFETY: The device is valid while `self` is, and the name has room.
+        unsafe {
+            bindings::qnet_helper_netdev_name(self.as_ptr(), name.as_mut_ptr().cast());
+        }
+        DevName(name)
+    }
+
+    /// The most bytes that a frame carries behind its Ethernet header.
+    #[inline]
+    pub(crate) fn mtu(&self) -> u32 {
+        // SAFETY: The device is valid while `self` is.
+        unsafe { bindings::qnet_helper_netdev_mtu(self.as_ptr()) }
+    }
+
+    /// Its Ethernet address; zeros if it has none.
+    pub(crate) fn mac(&self) -> [u8; 6] {
+        let mut mac = [0; 6];
+        // SAFETY: The device is valid while `self` is, and the address has room.
+        unsafe { bindings::qnet_helper_netdev_mac(self.as_ptr(), mac.as_mut_ptr()) };
+        mac
+    }
+
+    /// Whether it is up.
+    #[inline]
+    pub(crate) fn is_up(&self) -> bool {
+        // SAFETY: The device is valid while `self` is.
+        unsafe { bindings::qnet_helper_netdev_is_up(self.as_ptr()) }
+    }
+
+    /// Whether it carries Ethernet frames; a loopback does not.
+    pub(crate) fn is_ethernet(&self) -> bool {
+        // SAFETY: The device is valid while `self` is.
+        unsafe { bindings::qnet_helper_netdev_is_ethernet(self.as_ptr()) }
+    }
 }
 
 impl Clone for NetDevice {

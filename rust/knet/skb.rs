@@ -266,9 +266,9 @@ impl TxSkb {
         }
     }
 
-    /// The bytes.
-    #[inline]
-    pub(crate) fn data(&self) -> &[u8] {
+    /// The bytes, for the unit tests.
+    #[cfg(CONFIG_KUNIT = "y")]
+    fn data(&self) -> &[u8] {
         // SAFETY: By the invariant `skb` is valid and linear.
         unsafe {
             let skb = self.skb.as_ptr();
