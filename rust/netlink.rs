@@ -145,8 +145,8 @@ fn peer_row(peer: &Peer) -> NodeRow {
         nd: u32::from(peer.nd),
         name: NodeName::new(peer.fqnn.name()),
         domain: DomainName::new(peer.fqnn.domain()),
-        ifname: path.as_ref().map(|(link, _)| link.dev.name()),
-        mac: path.map_or([0; 6], |(_, mac)| mac),
+        ifname: path.as_ref().map(|path| path.link.dev.name()),
+        mac: path.map_or([0; 6], |path| path.mac),
         age_ms: age / 1_000_000,
         state: match state {
             State::Closed | State::Closing => uapi::QNET_NODE_KNOWN,

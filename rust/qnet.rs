@@ -124,7 +124,10 @@ impl kernel::Module for Qnet {
         let configuration = GenlFamily::register()?;
         let family = Family::register(number, c"QNET", module).inspect_err(|error| {
             if *error == EEXIST {
-                pr_err!("address family {} is taken; load with family= another\n", number);
+                pr_err!(
+                    "address family {} is taken; load with family= another\n",
+                    number
+                );
             } else {
                 pr_err!("address family {} cannot be registered\n", number);
             }

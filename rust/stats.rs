@@ -189,14 +189,6 @@ impl Stats {
         }
     }
 
-    /// The value of a counter.
-    #[cfg(CONFIG_KUNIT = "y")]
-    pub(crate) fn value(&self, counter: Counter) -> u64 {
-        self.counters
-            .get(counter as usize)
-            .map_or(0, |cell| cell.load(Relaxed))
-    }
-
     /// One more of something. Two CPUs that raise a gauge at once may lose a peak that lasted no
     /// longer than that; the level itself is exact.
     pub(crate) fn enter(&self, gauge: Gauge) {

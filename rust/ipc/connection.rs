@@ -495,9 +495,7 @@ impl Connection {
             transaction: &transaction,
             handle,
         };
-        let outcome = there
-            .transmit()
-            .map(|()| transaction.wait(timeout, true));
+        let outcome = there.transmit().map(|()| transaction.wait(timeout, true));
         if let Ok(Outcome::Abandoned(_)) = outcome {
             there.unblock();
         }

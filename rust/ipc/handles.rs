@@ -168,7 +168,14 @@ impl<T> Handles<T> {
             },
             GFP_ATOMIC | __GFP_NOWARN,
         )?;
-        self.append_free(index);
+        // A new slot is used before those that were used already.
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            slot.content = Content::Free(self.first_free);
+        }
+        self.first_free = index;
+        if self.last_free == NO_SLOT {
+            self.last_free = index;
+        }
         Ok(())
     }
 

@@ -171,7 +171,11 @@ impl Arrival<'_> {
         }
     }
 
-    fn connect(&self, connect: &Connect, send: Option<(MsgSend, RxSkb, usize)>) -> Result<(), Counter> {
+    fn connect(
+        &self,
+        connect: &Connect,
+        send: Option<(MsgSend, RxSkb, usize)>,
+    ) -> Result<(), Counter> {
         if connect.version != KIF_VERSION {
             self.connect_refused(connect, EOPNOTSUPP);
             return Err(Counter::DropKifUnsupported);

@@ -203,7 +203,9 @@ impl Process {
 
     /// The process with this number in the pid namespace `pids`.
     pub(crate) fn by_number(node: &Node, number: i32, pids: &PidNs) -> Option<Arc<Self>> {
-        Self::find(node, |process| process.pid.nr_in(pids) == number)
+        Self::find(node, |process| {
+            process.pid.nr_in(pids) == number && process.pid.alive()
+        })
     }
 
     /// Makes a channel. Process context.

@@ -98,7 +98,7 @@ impl Link {
 
 /// A link together with what delivers its frames; the handler goes first.
 struct Attached {
-    handler: Pin<KBox<PacketHandler<Link>>>,
+    _handler: Pin<KBox<PacketHandler<Link>>>,
     link: Arc<Link>,
 }
 
@@ -284,7 +284,10 @@ fn attach(node: &Arc<Node>, dev: NetDevice) -> Result {
     )?;
     let handler = PacketHandler::register(&link.dev, uapi::ETH_P_QNET, link.clone())?;
     let up = link.dev.is_up();
-    let mut spare = Some(Attached { handler, link });
+    let mut spare = Some(Attached {
+        _handler: handler,
+        link,
+    });
     if let Some(binding) = node.links.lock().vacant(&name) {
         binding.attached = spare.take();
     }

@@ -45,7 +45,6 @@ use crate::{
     ipc::Ipc,
     knet::{
         lock::SpinLockBh,
-        log::pr_warn_ratelimited,
         net::{
             Net,
             PerNet, //
@@ -145,7 +144,7 @@ impl TimerOwner for Node {
 
 impl Node {
     fn new(net: &Net) -> Result<Arc<Self>> {
-        let fqnn = if net.is_init() { initial_name() } else { None };
+        let fqnn = if net.is_init() { initial_name()? } else { None };
         let node = Arc::pin_init(
             try_pin_init!(Self {
                 life: draw_life(),
@@ -277,29 +276,29 @@ fn draw_life() -> u16 {
 }
 
 /// The name that the initial namespace's node begins with: `host=`, else the host name. "localhost"
-/// and what is no name of a node leave it to the first interface's address.
-fn initial_name() -> Option<Fqnn> {
+/// and a host name that is no name of a node leave it to the first interface's address.
+///
+/// Errors: `EINVAL` when `host=` is no name of a node.
+fn initial_name() -> Result<Option<Fqnn>> {
     let host = param::host();
     if !host.is_empty() {
-        return match names::parse_host(host) {
-            Ok(fqnn) => Some(fqnn),
-            Err(_) => {
-                pr_warn!("host= is no name of a node; the name comes from the first interface\n");
-                None
-            }
-        };
+        let fqnn = names::parse_host(host).map_err(|_| {
+            pr_err!("host= is no name of a node: 63 bytes at most, without '/', '~' and blanks\n");
+            EINVAL
+        })?;
+        return Ok(Some(fqnn));
     }
     let mut buffer = [0; 65];
     let length = uts::hostname(&mut buffer);
-    let host = buffer.get(..length)?;
+    let host = buffer.get(..length).unwrap_or(&[]);
     match names::parse_host(host) {
-        Ok(fqnn) if fqnn.name() != b"localhost" && fqnn.name() != b"(none)" => Some(fqnn),
-        Ok(_) => None,
+        Ok(fqnn) if fqnn.name() != b"localhost" && fqnn.name() != b"(none)" => Ok(Some(fqnn)),
+        Ok(_) => Ok(None),
         Err(_) => {
-            pr_warn_ratelimited!(
+            pr_warn!(
                 "the host name is no name of a node; the name comes from the first interface\n"
             );
-            None
+            Ok(None)
         }
     }
 }

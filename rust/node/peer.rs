@@ -72,7 +72,6 @@ use crate::{
         Gauge, //
     },
 };
-use pin_init::init_array_from_fn;
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     prelude::*,
@@ -84,6 +83,7 @@ use kernel::{
         Arc, //
     },
 };
+use pin_init::init_array_from_fn;
 
 /// Messages that may wait for a place in the window before a program that sends is made to wait.
 const PENDING_SOFT: usize = 64;
@@ -100,9 +100,9 @@ const BATCH: usize = 8;
 
 /// How to reach a peer.
 #[derive(Clone)]
-pub(super) struct Path {
-    pub(super) link: Arc<Link>,
-    pub(super) mac: [u8; 6],
+pub(crate) struct Path {
+    pub(crate) link: Arc<Link>,
+    pub(crate) mac: [u8; 6],
 }
 
 /// What a message is, so that its answer can acknowledge it.
@@ -495,11 +495,10 @@ impl Peer {
     }
 
     /// Where the peer is, when it was last heard of, and how its session stands; for a listing.
-    pub(crate) fn describe(&self) -> (Option<(Arc<Link>, [u8; 6])>, Instant, State) {
+    pub(crate) fn describe(&self) -> (Option<Path>, Instant, State) {
         let inner = self.inner.lock();
-        let path = inner.path.as_ref();
         (
-            path.map(|path| (path.link.clone(), path.mac)),
+            inner.path.clone(),
             inner.heard,
             inner
                 .transport

@@ -186,7 +186,9 @@ impl Node {
             };
             table.next_nd = index;
             let peer = Table::put(&mut table.by_nd, index, None);
-            let entry = peer.as_ref().and_then(|peer| table.by_name.remove_node(&peer.fqnn));
+            let entry = peer
+                .as_ref()
+                .and_then(|peer| table.by_name.remove_node(&peer.fqnn));
             (peer, entry)
         };
         self.stats.leave(Gauge::Nodes);

@@ -46,5 +46,5 @@ def information() -> list[str]:
     wanted = {"license": "GPL", "description": "", "author": "", "alias": "net-pf-18"}
     wrong = [f"no {name} in the module" for name in wanted if name not in said]
     parameters = [line.removeprefix("parm:").strip() for line in fields.splitlines() if line.startswith("parm:")]
-    wrong += [f"the parameter {line} has no description" for line in parameters if not re.match(r"\w+:.*\w \(\w+\)", line)]
+    wrong += [f"the parameter {line} has no description" for line in parameters if not re.match(r"\w+:.*\w.* \(\w+\)", line)]
     return wrong + [f"the licence is {said.get('license', '').strip()}"] * ("GPL" not in said.get("license", ""))

@@ -30,6 +30,8 @@ def _on_the_host() -> list[Step]:
              unittest, "host"),
         Step("host", "protocol: codecs, machines, two-node simulator", _cargo("tests/host", "test"),
              cargo, "host", seconds=1200),
+        Step("judge", "every record that the codecs emit, judged by tshark", ["tests/host/judge.sh"], one, "host"),
+        Step("panics", "no function of the protocol can panic", ["tests/host/panics.sh"], one, "host"),
         Step("userspace", "user space without the module", _cargo("qnet_userspace", "test", "--workspace"),
              cargo, "host"),
         Step("clippy-host", "clippy: protocol tests", _cargo("tests/host", "clippy", *lints), one, "lint"),
@@ -64,9 +66,17 @@ def _in_machines() -> list[Step]:
              _vm("run", "namespaces", "stock", "--ktap", "script"), machine, "vm", stock),
         Step("pair", "two nodes on two machines, stock kernel",
              _vm("pair", "pair", "stock", "--ktap", "script", "--capture"), machine, "vm", stock),
+        Step("pair-wire", "what the two machines said to each other, judged by tshark",
+             _python("wire_judge", "build/vm/pair/link.pcap"), one, "vm", ("pair",)),
         Step("namespaces-debug", "two nodes in two namespaces, debug kernel",
-             _vm("run", "namespaces", "debug", "--ktap", "script", "--kmemleak"), machine, "vm", debug, seconds=1200),
-        Step("demo", "the demo, its capture judged by tshark", ["tests/runner/demo.sh"], results, "vm", stock),
+             _vm("run", "namespaces", "debug", "--ktap", "script", "--kmemleak", "--timeout", "1100",
+                 "--argument", "300", "--argument", "10"), machine, "vm", debug, seconds=1200),
+        Step("lifecycle", "module, nodes and namespaces come and go, stock kernel",
+             _vm("run", "lifecycle", "stock", "--ktap", "script", "--load", "dummy"), machine, "vm", stock),
+        Step("lifecycle-debug", "module, nodes and namespaces come and go, debug kernel",
+             _vm("run", "lifecycle", "debug", "--ktap", "script", "--kmemleak"), machine, "vm", debug),
+        Step("demo", "the demo; its captures judged, and compared with what was sent",
+             _python("runner.demo"), results, "vm", stock),
     ]
 
 

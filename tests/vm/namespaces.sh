@@ -3,11 +3,12 @@
 # End to end through the public interface: on one node, and between two nodes that are two network
 # namespaces joined by a link. At the end everything must come apart again.
 #
-#   namespaces.sh [SECONDS]     how long a case may take
+#   namespaces.sh [SECONDS [SCALE]]     how long a case may take; divide repetitions by SCALE
 
 . /qnet/lib.sh
 
 limit=${1:-60}
+export QNET_VMTEST_SCALE="${2:-1}"
 failed=0
 
 # run WORDS COMMAND...: a program with results of its own.

@@ -14,4 +14,4 @@ for node in alpha beta; do
 done
 # Right after the start the scheduler's slices show in the times; after 8 s they do not.
 in_ns alpha qnet-bench --settle 8 --bytes "$1" || exit
-qnet-bench --server-ns beta --client-ns alpha --node beta --bytes "$1"
+qnet-bench --settle 8 --server-ns beta --client-ns alpha --node beta --bytes "$1"

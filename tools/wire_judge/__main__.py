@@ -17,7 +17,9 @@ def main() -> int:
     options = parser.parse_args()
     verdicts = [(path, verdict.of(path)) for path in options.files]
     if options.show:
-        _show(*verdicts[0], options.show)
+        _show_first(*verdicts[0], options.show)
+        _show_message(*verdicts[-1])
+        print()
     for path, found in verdicts:
         print(f"{path}: {found.line()}")
         for words in found.complaints[:20]:
@@ -25,18 +27,25 @@ def main() -> int:
     return 0 if all(found.good for _, found in verdicts) else 1
 
 
-def _show(path: Path, found: Verdict, count: int) -> None:
-    print(f"\nThe first {count} of {len(found.frames)} frames:\n")
-    lines = capture.text(path, "-t", "r", "-c", str(count)).splitlines()
-    print("\n".join(f"  {line}" for line in lines))
-    sends = [n for n, seen in enumerate(found.frames, 1) if seen.kind in ("CONNECT_MSGSEND", "MSGSEND")]
-    if sends and not found.foreign:
-        print(f"\nFrame {sends[0]}, the first message, in full:\n")
-        whole = capture.text(path, "-V", "-Y", f"frame.number == {sends[0]}").splitlines()
-        begin = next((n for n, line in enumerate(whole) if line.startswith("QNX6 QNET LWL4")), 0)
-        print("\n".join(f"  {line}" for line in whole[begin:] if line))
+def _show_first(path: Path, found: Verdict, count: int) -> None:
+    print(f"\nThe first {count} of {len(found.frames)} frames in {path}:\n")
+    _indented(capture.text(path, "-t", "r", "-c", str(count)).splitlines())
     kinds = ", ".join(f"{number} {kind}" for kind, number in found.kinds().most_common())
-    print(f"\nAll frames: {kinds}\n")
+    print(f"\nAll of them: {kinds}")
+
+
+def _show_message(path: Path, found: Verdict) -> None:
+    sends = [n for n, seen in enumerate(found.frames, 1) if seen.kind in ("CONNECT_MSGSEND", "MSGSEND")]
+    if not sends or found.foreign:
+        return
+    print(f"\nFrame {sends[0]} in {path}, the first message, in full:\n")
+    whole = capture.text(path, "-V", "-Y", f"frame.number == {sends[0]}").splitlines()
+    begin = next((n for n, line in enumerate(whole) if line.startswith("QNX6 QNET LWL4")), 0)
+    _indented(whole[begin:])
+
+
+def _indented(lines: list[str]) -> None:
+    print("\n".join(f"  {line}" for line in lines if line))
 
 
 if __name__ == "__main__":

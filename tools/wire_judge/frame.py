@@ -181,6 +181,7 @@ def _kif(frame: Frame, payload: bytes) -> None:
         frame.values["qnet6.kif.version"] = _word(rest, 4)
     elif frame.kind == "CONNECT_FAIL":
         _words(frame, "connect_fail", rest, " client_id status".split(" "))
+        frame.values["qnet6.kif.version"] = _word(rest, 4)
     elif frame.kind in ("MSGREAD_XFER", "MSGWRITE", "MSGREPLY", "MSGERROR", "MSGREAD_ERROR"):
         _words(frame, "msgwrite", rest, "status handle offset nbytes".split())
         frame.data = _data(payload, size, int(frame.values["qnet6.kif.msgwrite.nbytes"]))

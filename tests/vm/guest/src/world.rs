@@ -64,16 +64,26 @@ pub enum Place {
 pub struct World {
     place: Place,
     node: Node,
+    light: bool,
 }
 
 impl World {
-    /// Finds the node of the place, waiting for its discovery if need be.
-    pub fn find(place: Place) -> Outcome<Self> {
+    /// Finds the node of the place, waiting for its discovery if need be. `light` is for machines
+    /// that are slow: where a case repeats something, it does so less often.
+    pub fn find(place: Place, light: bool) -> Outcome<Self> {
         let node = match &place {
             Place::Local => Node::LOCAL,
             Place::Namespace { node, .. } | Place::Machine { node, .. } => find_node(node)?,
         };
-        Ok(Self { place, node })
+        Ok(Self { place, node, light })
+    }
+
+    /// How often to repeat what should be repeated so many times.
+    pub fn times(&self, count: u32) -> u32 {
+        match self.light {
+            true => count.div_ceil(10),
+            false => count,
+        }
     }
 
     /// Whether messages cross a link.

@@ -102,10 +102,13 @@ fn serve(namespace: Option<&str>) -> Outcome<ExitCode> {
 
 fn inject(arguments: &Arguments) -> Outcome<ExitCode> {
     netns::enter(&arguments.client_ns)?;
-    let world = World::find(Place::Namespace {
-        server: arguments.server_ns.clone(),
-        node: arguments.node.clone(),
-    })?;
+    let world = World::find(
+        Place::Namespace {
+            server: arguments.server_ns.clone(),
+            node: arguments.node.clone(),
+        },
+        false,
+    )?;
     let bench = Bench {
         server: world.server()?,
         tap: Tap::open(&arguments.interface)?,

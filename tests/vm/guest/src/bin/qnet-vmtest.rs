@@ -134,8 +134,11 @@ struct Selection {
     #[arg(long)]
     judged: bool,
     /// Seconds after which a case is given up
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 90)]
     limit: u64,
+    /// Repeat things a tenth as often, for slow machines
+    #[arg(long)]
+    light: bool,
     /// Run this one case in this process (for the tests themselves)
     #[arg(long, hide = true)]
     case: Option<String>,
@@ -177,7 +180,7 @@ fn run(action: Action) -> Outcome<ExitCode> {
             let place = Place::Machine { node, pid, chid };
             let code = selection.run(place.clone())?;
             if stop && !one_case {
-                World::find(place)?.stop_agent()?;
+                World::find(place, false)?.stop_agent()?;
             }
             Ok(code)
         }
@@ -229,7 +232,7 @@ fn serve_machine(pid: Option<i32>) -> Outcome<ExitCode> {
 impl Selection {
     fn run(self, place: Place) -> Outcome<ExitCode> {
         match &self.case {
-            Some(name) => Ok(run_here(name, place)),
+            Some(name) => Ok(run_here(name, place, self.light)),
             None => self.run_all(place != Place::Local, prefix(&place)),
         }
     }
@@ -361,12 +364,12 @@ fn show_stacks(pid: u32) {
 }
 
 /// Runs a case in this process; its last line of output says why it failed.
-fn run_here(name: &str, place: Place) -> ExitCode {
+fn run_here(name: &str, place: Place, light: bool) -> ExitCode {
     let Some(case) = find(name) else {
         println!("there is no case {name}");
         return ExitCode::from(1);
     };
-    let outcome = World::find(place).and_then(|world| case.run(&world));
+    let outcome = World::find(place, light).and_then(|world| case.run(&world));
     let code = match outcome {
         Ok(()) => 0,
         Err(error) => {

@@ -215,7 +215,7 @@ fn two_connections(world: &World) -> Outcome {
 
 fn many_connections_in_turn(world: &World) -> Outcome {
     let server = world.server()?;
-    for _ in 0..100 {
+    for _ in 0..world.times(100) {
         echoes(&server.connect()?)?;
     }
     Ok(())

@@ -61,11 +61,12 @@ fn threads_on_one_connection(world: &World) -> Outcome {
     server.ask(Op::Threads, 3)?;
     let connection = server.connect()?;
     let longest = world.usual_maximum().min(9000);
+    let messages = world.times(150);
     thread::scope(|scope| -> Outcome {
         let threads: Vec<_> = (1..=8)
             .map(|seed| {
                 let connection = &connection;
-                scope.spawn(move || exchange(connection, seed, 150, longest))
+                scope.spawn(move || exchange(connection, seed, messages, longest))
             })
             .collect();
         for thread in threads {
@@ -85,7 +86,7 @@ fn processes(world: &World) -> Outcome {
         if pid == 0 {
             let ended = Connection::attach(server.address)
                 .map_err(|error| format!("{error:?}"))
-                .and_then(|connection| exchange(&connection, seed, 100, 1000));
+                .and_then(|connection| exchange(&connection, seed, world.times(100), 1000));
             if let Err(words) = &ended {
                 println!("{words}");
             }
@@ -108,7 +109,7 @@ fn many_servers(world: &World) -> Outcome {
         .iter()
         .map(|server| server.connect())
         .collect::<Outcome<Vec<_>>>()?;
-    for round in 0..20 {
+    for round in 0..world.times(20) {
         for (n, connection) in (0..).zip(&connections) {
             exchange(connection, round * 8 + n + 1, 3, 600)?;
         }
@@ -121,7 +122,11 @@ fn many_held(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
     // As many as one end of a session keeps in flight, and more on one node.
-    let count = if world.is_remote() { 40 } else { 200 };
+    let count = if world.is_remote() {
+        40
+    } else {
+        world.times(200)
+    };
     thread::scope(|scope| -> Outcome {
         let threads: Vec<_> = (1..=count)
             .map(|tag| {
@@ -150,7 +155,7 @@ fn many_held(world: &World) -> Outcome {
 /// Clients that are killed at any moment leave a server that works.
 fn dying_clients(world: &World) -> Outcome {
     let server = world.server()?;
-    for round in 0..20 {
+    for round in 0..u64::from(world.times(20)) {
         // SAFETY: This process has one thread; the child sends until it is killed.
         let pid = sys::checked(unsafe { libc::fork() })? as i32;
         if pid == 0 {

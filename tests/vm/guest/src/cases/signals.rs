@@ -144,10 +144,11 @@ fn storm(world: &World) -> Outcome {
     sys::handle(libc::SIGUSR1, libc::SA_RESTART)?;
     let server = world.server()?;
     let connection = server.connect()?;
+    let count = world.times(500);
     let call = Call::start(move || {
         let mut interrupted = 0;
         let mut replied = Vec::new();
-        for tag in 1..=500 {
+        for tag in 1..=count {
             match connection.send(&request(Op::Echo, tag, 0, &[]), &mut []) {
                 Ok(_) => replied.push(tag as i32),
                 Err(Error::EINTR) => interrupted += 1,
@@ -162,7 +163,7 @@ fn storm(world: &World) -> Outcome {
         thread::sleep(Duration::from_micros(300));
     }
     let (interrupted, replied) = call.result()??;
-    println!("{interrupted} of 500 sends were interrupted");
+    println!("{interrupted} of {count} sends were interrupted");
     let tags = server.tags()?;
     ensure!(
         tags.windows(2).all(|pair| pair[0] < pair[1]),

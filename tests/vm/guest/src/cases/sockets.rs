@@ -379,7 +379,7 @@ fn descriptors_are_given_back(world: &World) -> Outcome {
     echoes(&server.connect()?)?;
     drop(Channel::create()?);
     let before = open_files()?;
-    for _ in 0..200 {
+    for _ in 0..world.times(200) {
         let connection = server.connect()?;
         let channel = Channel::create()?;
         connection.detach()?;
@@ -389,7 +389,7 @@ fn descriptors_are_given_back(world: &World) -> Outcome {
         pid: i32::MAX,
         ..server.address
     };
-    for _ in 0..200 {
+    for _ in 0..world.times(200) {
         let _ = Connection::attach(dead);
     }
     ensure_eq!(open_files()?, before);
@@ -444,11 +444,11 @@ fn control_socket_closed(_: &World) -> Outcome {
 }
 
 /// Numbers of channels are not used again at once, or a late client would reach a stranger.
-fn channels_come_and_go(_: &World) -> Outcome {
+fn channels_come_and_go(world: &World) -> Outcome {
     // The numbers are kept while the process has any socket.
     let kept = Channel::create()?;
     let mut seen = BTreeSet::from([kept.id()]);
-    for _ in 0..1000 {
+    for _ in 0..world.times(1000) {
         let channel = Channel::create()?;
         ensure!(channel.id() > 0, "channel {}", channel.id());
         ensure!(
@@ -457,7 +457,7 @@ fn channels_come_and_go(_: &World) -> Outcome {
             channel.id()
         );
     }
-    let channels: Vec<_> = (0..200)
+    let channels: Vec<_> = (0..world.times(200))
         .map(|_| Channel::create())
         .collect::<Result<_, _>>()?;
     let numbers: BTreeSet<_> = channels.iter().map(Channel::id).collect();
