@@ -6,6 +6,8 @@
 //! same names give the values that every new network namespace begins with; `qnet set` changes them
 //! for one namespace. Documentation/options.md lists them all, and a test compares the two.
 
+#![forbid(unsafe_code)]
+
 use crate::proto::{
     lr::LrConfig,
     qos::config::Config,

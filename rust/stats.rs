@@ -6,6 +6,8 @@
 //! The labels that QNX's file has are kept to the letter, because scripts grep for them.
 //! Documentation/statistics.md explains each; a test compares the two lists.
 
+#![forbid(unsafe_code)]
+
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //

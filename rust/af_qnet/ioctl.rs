@@ -26,7 +26,10 @@ use crate::{
         param,
         user::UserBuf, //
     },
-    node::Node,
+    node::{
+        Node,
+        Patience, //
+    },
     proto::names::{
         self,
         Fqnn, //
@@ -60,7 +63,7 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
         3 => reply(socket, &argument)?,
         4 => error(socket, &argument)?,
         5 if !socket.connection()?.detach() => return Err(EINVAL),
-        6 if !socket.own_channel()?.destroy() => return Err(EINVAL),
+        6 if !socket.own_channel()?.destroy(Patience::begin()) => return Err(EINVAL),
         5 | 6 => {}
         7 => strtond(socket, &argument)?,
         8 => ndtostr(socket, &argument)?,

@@ -28,7 +28,8 @@ use crate::{
     },
     node::{
         Node,
-        Nodes, //
+        Nodes,
+        Patience, //
     },
     uapi::{
         self,
@@ -125,7 +126,7 @@ impl Socket for QnetSocket {
 
     fn release(self: &Arc<Self>) {
         match self.role.as_ref() {
-            Some(Role::Channel(channel)) => channel.destroy(),
+            Some(Role::Channel(channel)) => channel.destroy(Patience::begin()),
             Some(Role::Connection(connection)) => connection.detach(),
             None => false,
         };
@@ -150,7 +151,7 @@ impl Socket for QnetSocket {
         if self.role.populate(Role::Channel(channel.clone())) {
             Ok(())
         } else {
-            channel.destroy();
+            channel.destroy(Patience::begin());
             Err(EINVAL)
         }
     }

@@ -24,6 +24,7 @@ use crate::{
             WaitQueue, //
         },
     },
+    node::Patience,
     proto::kif::transaction::Event,
     stats::{
         Counter,
@@ -192,7 +193,8 @@ impl Channel {
 
     /// Destroys the channel: who is blocked on it gets `ESRCH`, and connections to it are dead.
     /// Process context. Says whether there was anything to destroy: the second time there is not.
-    pub(crate) fn destroy(self: &Arc<Self>) -> bool {
+    /// `until` is how long it may take to tell other nodes.
+    pub(crate) fn destroy(self: &Arc<Self>, until: Patience) -> bool {
         {
             let mut inner = self.inner.lock();
             if inner.destroyed {
@@ -202,9 +204,10 @@ impl Channel {
         }
         self.arrivals.wake_all();
         self.process.remove_channel(self);
-        // Other nodes are told before their sends are failed here, because their clients learn the
-        // end of their sends from it.
-        server::channel_gone(self);
+        // Who is on this node need not wait for the others. Other nodes are told before their sends
+        // are failed here, because their clients learn the end of their sends from it.
+        self.fail_if(Transaction::is_local, Event::ServerGone, ESRCH);
+        server::channel_gone(self, until);
         self.fail_if(|_| true, Event::ServerGone, ESRCH);
         self.process.node.stats.leave(Gauge::Channels);
         true

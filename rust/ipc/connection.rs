@@ -38,6 +38,7 @@ use crate::{
     node::{
         Draft,
         Node,
+        Patience,
         Peer,
         Tag, //
     },
@@ -247,16 +248,16 @@ impl Connection {
         };
         if let Some(other) = known {
             // Another thread of the process was faster.
-            heir.end();
+            heir.end(Patience::begin());
             return Ok(other);
         }
         if let Err(error) = entered {
-            heir.end();
+            heir.end(Patience::begin());
             return Err(error.into());
         }
         if self.is_dead() {
             // Detached in between: who did it may have looked at the heirs before.
-            heir.end();
+            heir.end(Patience::begin());
             return Err(EBADF);
         }
         Ok(heir)
@@ -264,6 +265,7 @@ impl Connection {
 
     /// Ends the connections of heirs that have died.
     fn bury_heirs(&self) {
+        let until = Patience::begin();
         loop {
             let dead = {
                 let mut heirs = self.heirs.lock();
@@ -271,7 +273,7 @@ impl Connection {
                 place.and_then(|place| heirs.remove(place).ok())
             };
             match dead {
-                Some(heir) => heir.end(),
+                Some(heir) => heir.end(until),
                 None => return,
             };
         }
@@ -443,10 +445,8 @@ impl Connection {
 
     /// Sleeps `ns` nanoseconds, but not beyond `deadline`; the end of the connection ends the sleep.
     fn back_off(&self, ns: u64, deadline: Option<u64>) -> Result {
-        let until = now_ns().saturating_add(ns);
-        if deadline.is_some_and(|deadline| deadline <= until) {
-            return Err(ETIMEDOUT);
-        }
+        let full = now_ns().saturating_add(ns);
+        let until = deadline.map_or(full, |deadline| deadline.min(full));
         let mut state = self.state.lock();
         loop {
             if *state == State::Dead {
@@ -454,6 +454,7 @@ impl Connection {
             }
             match self.changed.wait(&mut state, Some(until)) {
                 Wait::Woken => {}
+                Wait::TimedOut if deadline == Some(until) => return Err(ETIMEDOUT),
                 Wait::TimedOut => return Ok(()),
                 Wait::Signal => return Err(EINTR),
             }
@@ -508,18 +509,19 @@ impl Connection {
     /// ConnectDetach: who is blocked on the connection gets `EBADF`. Process context. Says whether
     /// there was anything to end: the second time there is not.
     pub(crate) fn detach(self: &Arc<Self>) -> bool {
-        let ended = self.end();
+        let until = Patience::begin();
+        let ended = self.end(until);
         loop {
             let heir = self.heirs.lock().pop();
             match heir {
-                Some(heir) => heir.end(),
+                Some(heir) => heir.end(until),
                 None => return ended,
             };
         }
     }
 
     /// Ends the connection of one process; says whether there was one.
-    fn end(self: &Arc<Self>) -> bool {
+    fn end(self: &Arc<Self>, until: Patience) -> bool {
         let mut before = State::Dead;
         self.change(|state| {
             before = state;
@@ -535,7 +537,7 @@ impl Connection {
             Target::There { peer, .. } => {
                 self.fail_waiting(Event::Abandon, EBADF);
                 if let State::Connected { server_id, session } = before {
-                    peer.farewell(session, &Message::Disconnect { server_id });
+                    peer.farewell(session, &Message::Disconnect { server_id }, until);
                 }
                 let client = self
                     .node

@@ -260,7 +260,9 @@ impl Arrival<'_> {
     fn connect_success(&self, client_id: u32, server_id: u32, nbytes: u32) -> Result<(), Counter> {
         self.answered(Tag::Connect(client_id));
         let taken = self.connection(client_id).is_ok_and(|connection| {
-            connection.takes_at_most(nbytes);
+            if connection.is_connecting_by(self.session) {
+                connection.takes_at_most(nbytes);
+            }
             connection.change(|state: State| state.succeeded(server_id, self.session))
         });
         if taken {

@@ -8,10 +8,12 @@
 //!
 //! # Lock order
 //!
-//! All locks here are leaves: none is held while another is taken. What spans two objects is done in
-//! an order that leaves no gap instead. A transaction that waits for another node is put into the
+//! `Connection::state` > `Transaction::inner`; otherwise all locks here are leaves: none is held while
+//! another is taken. What spans two objects is done in an order that leaves no gap instead. A transaction that waits for another node is put into the
 //! table first and its connection is looked at after that, while who ends a connection marks it
 //! first and searches the table after that: one of the two sees the other.
+
+#![forbid(unsafe_code)]
 
 pub(crate) mod channel;
 pub(crate) mod connection;
@@ -145,7 +147,8 @@ mod tests {
         },
         node::{
             Node,
-            Nodes, //
+            Nodes,
+            Patience, //
         },
         proto::kif::transaction::TimeoutStates,
     };
@@ -211,7 +214,7 @@ mod tests {
     impl Drop for Scene {
         fn drop(&mut self) {
             self.connection.detach();
-            self.channel.destroy();
+            self.channel.destroy(Patience::begin());
             self.process.leave();
         }
     }
@@ -262,7 +265,7 @@ mod tests {
         let (transaction, _) = scene.receive()?;
         let rcvid = scene.process.received(transaction)?;
         scene.channel.queue(&queued, false)?;
-        scene.channel.destroy();
+        scene.channel.destroy(Patience::begin());
         assert_eq!(error_of(&received)?, ESRCH.to_errno());
         assert_eq!(error_of(&queued)?, ESRCH.to_errno());
         assert_eq!(scene.process.error(rcvid, 0).err(), Some(ESRCH));

@@ -30,7 +30,10 @@ use crate::{
         },
         user::UserBuf, //
     },
-    node::Node,
+    node::{
+        Node,
+        Patience, //
+    },
     proto::kif::transaction::Event,
     stats::Gauge,
     uapi, //
@@ -44,6 +47,8 @@ use kernel::{
 const MAX_RECEIVED: usize = 65536;
 /// The most client processes of a process.
 const MAX_CLIENTS: usize = 4096;
+/// How many of them may be of other nodes: those must not keep the programs of this one out.
+const MAX_REMOTE_CLIENTS: usize = 2048;
 /// The most channels of a process.
 const MAX_CHANNELS: usize = 4096;
 /// scoids are reported with this bit, as on Neutrino.
@@ -116,8 +121,9 @@ impl DeathWatcher for Process {
     /// Destroys the channels: a child may have inherited their sockets, but not the channels.
     fn died(self: &Arc<Self>) {
         let channels = core::mem::take(&mut self.inner.lock().channels);
+        let until = Patience::begin();
         for channel in channels {
-            channel.destroy();
+            channel.destroy(until);
         }
     }
 }
@@ -266,7 +272,14 @@ impl Process {
             client.connections += 1;
             return Ok(client.scoid);
         }
-        if inner.clients.len() >= MAX_CLIENTS {
+        let is_remote = |client: &&Client| matches!(client.key, ClientKey::There { .. });
+        let full = match key {
+            ClientKey::Here(_) => inner.clients.len() >= MAX_CLIENTS,
+            ClientKey::There { .. } => {
+                inner.clients.iter().filter(is_remote).count() >= MAX_REMOTE_CLIENTS
+            }
+        };
+        if full {
             return Err(EAGAIN);
         }
         loop {

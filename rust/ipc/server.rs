@@ -23,6 +23,7 @@ use crate::{
     node::{
         Draft,
         Node,
+        Patience,
         Peer,
         Tag, //
     },
@@ -192,13 +193,16 @@ impl ServerConnection {
         self.peer.close_session(self.session);
     }
 
-    /// Waits until an answer can be queued for the client's node. Process context.
+    /// Waits a while until an answer can be queued for the client's node: a node that is slow must
+    /// not hold a server up for long. Process context.
     ///
     /// Errors: `ESRCH` when that node is lost, `EINTR`.
     pub(super) fn wait_for_room(&self) -> Result {
-        self.peer
-            .wait_for_room(self.session, None)
-            .map_err(|error| if error == EHOSTDOWN { ESRCH } else { error })
+        match self.peer.wait_with(self.session, Patience::begin()) {
+            Err(EHOSTDOWN) => Err(ESRCH),
+            Err(ETIMEDOUT) => Ok(()),
+            result => result,
+        }
     }
 
     fn handle(transaction: &Transaction) -> u32 {
@@ -284,7 +288,7 @@ pub(crate) fn error_draft(
 }
 
 /// A channel was destroyed: the nodes of its clients are told. Process context; no lock is held.
-pub(super) fn channel_gone(channel: &Arc<Channel>) {
+pub(super) fn channel_gone(channel: &Arc<Channel>, until: Patience) {
     let node = &channel.process.node;
     let mut place = 0;
     loop {
@@ -300,6 +304,6 @@ pub(super) fn channel_gone(channel: &Arc<Channel>) {
         let message = Message::ConnectDeath {
             client_id: server.client_id,
         };
-        server.peer.farewell(server.session, &message);
+        server.peer.farewell(server.session, &message, until);
     }
 }

@@ -193,16 +193,14 @@ struct Inner {
 }
 
 /// One message, from the send to the reply.
-#[pin_data(PinnedDrop)]
+#[pin_data]
 pub(crate) struct Transaction {
-    node: Arc<Node>,
+    _counted: Counted,
     pub(crate) client: Client,
     pub(crate) sender: Sender,
     /// The local connection id of the session that an outgoing message takes; 0: it stays on this
     /// node, or has not left.
     session: Atomic<u32>,
-    /// Whether the gauge of messages held for servers counts it.
-    gauge: Gauge,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// The sender waits here.
@@ -210,11 +208,36 @@ pub(crate) struct Transaction {
     done: WaitQueue,
 }
 
-#[pinned_drop]
-impl PinnedDrop for Transaction {
-    fn drop(self: Pin<&mut Self>) {
+/// A transaction as it is counted, from its beginning until it is dropped.
+struct Counted {
+    node: Arc<Node>,
+    gauge: Gauge,
+    /// The connection of a client on another node, which counts its messages.
+    server: Option<Arc<ServerConnection>>,
+}
+
+impl Counted {
+    fn new(node: &Arc<Node>, gauge: Gauge, client: &Client) -> Self {
+        let server = match client {
+            Client::Thread { .. } => None,
+            Client::Remote { server, .. } => Some(server.clone()),
+        };
+        node.stats.enter(gauge);
+        if let Some(server) = &server {
+            server.message_came();
+        }
+        Self {
+            node: node.clone(),
+            gauge,
+            server,
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
         self.node.stats.leave(self.gauge);
-        if let Client::Remote { server, .. } = &self.client {
+        if let Some(server) = &self.server {
             server.message_gone();
         }
     }
@@ -233,13 +256,13 @@ impl Transaction {
             Some(_) => Gauge::ServerMessages,
             None => Gauge::Waiting,
         };
-        let transaction = Arc::pin_init(
+        let counted = Counted::new(node, gauge, &client);
+        Arc::pin_init(
             try_pin_init!(Self {
-                node: node.clone(),
+                _counted: counted,
                 client,
                 sender,
                 session: Atomic::new(0),
-                gauge,
                 inner <- new_spinlock_bh!(Inner {
                     state: State::Sent,
                     payload,
@@ -249,12 +272,12 @@ impl Transaction {
                 done <- WaitQueue::new(),
             }),
             flags,
-        )?;
-        node.stats.enter(gauge);
-        if let Client::Remote { server, .. } = &transaction.client {
-            server.message_came();
-        }
-        Ok(transaction)
+        )
+    }
+
+    /// Whether its sender is a thread of this node.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.client, Client::Thread { .. })
     }
 
     /// Whether this message was sent on `connection`, by a thread of this node.

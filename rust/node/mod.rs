@@ -15,6 +15,8 @@
 //! No lock of this module is held while a frame is transmitted, a message is delivered or a thread
 //! is woken: what is to be done is collected under the lock and done after it.
 
+#![forbid(unsafe_code)]
+
 mod charge;
 mod frame;
 mod input;
@@ -31,6 +33,7 @@ pub(crate) use self::{
         LinkEvents, //
     },
     peer::{
+        Patience,
         Peer,
         Tag, //
     },

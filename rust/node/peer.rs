@@ -95,6 +95,18 @@ const PENDING_HARD: usize = 1024;
 const PENDING_LAST: usize = 8192;
 /// How long who ends something waits for room to tell of it, in nanoseconds.
 const FAREWELL: u64 = 1_000_000_000;
+
+/// Until when who ends something, or many things at once, waits for room to tell of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience(u64);
+
+impl Patience {
+    /// A second from now.
+    pub(crate) fn begin() -> Self {
+        Self(now_ns().saturating_add(FAREWELL))
+    }
+}
+
 /// Frames that are collected under the lock at a time.
 const BATCH: usize = 8;
 
@@ -443,7 +455,11 @@ impl Peer {
     pub(super) fn retire_if_unused(&self) -> bool {
         let path = {
             let mut inner = self.inner.lock();
-            let used = self.users.load(Relaxed) != 0 || inner.connection != 0 || inner.closing != 0;
+            let used = self.users.load(Relaxed) != 0
+                || inner.connection != 0
+                || inner.closing != 0
+                // Who has left the table is not waited for at unload, and a timer may not outlive it.
+                || inner.armed.is_some();
             if used || inner.retired {
                 return false;
             }
@@ -634,11 +650,16 @@ impl Peer {
         Ok(())
     }
 
+    /// Waits like [`Self::wait_for_room`], as long as the patience lasts.
+    pub(crate) fn wait_with(&self, connection: u32, until: Patience) -> Result {
+        self.wait_for_room(connection, Some(until.0))
+    }
+
     /// Tells the peer of the end of a connection that was made over the session `connection`; if
     /// that cannot be, the session ends, which tells it. Process context.
-    pub(crate) fn farewell(self: &Arc<Self>, connection: u32, message: &Message) {
-        // Without room soon, or with a signal pending, it goes without.
-        let _ = self.wait_for_room(connection, Some(now_ns().saturating_add(FAREWELL)));
+    pub(crate) fn farewell(self: &Arc<Self>, connection: u32, message: &Message, until: Patience) {
+        // Without room by then, or with a signal pending, it goes without.
+        let _ = self.wait_with(connection, until);
         let sent = Draft::new(&self.node, message, 0, Context::Sleep)
             .and_then(|draft| self.send(connection, draft, Tag::Farewell, None));
         match sent {
@@ -780,11 +801,11 @@ impl Peer {
         self.node.stats.enter(Gauge::Sessions);
         if adopted.old != 0 {
             self.count_end(adopted.opener);
-            self.node.release_connection(adopted.old);
             self.session_ended(Ended {
                 connection: adopted.old,
                 reason: adopted.reason,
             });
+            self.node.release_connection(adopted.old);
         }
     }
 
@@ -1053,11 +1074,6 @@ impl Peer {
                 }
             }
         }
-        for id in [harvest.closed, harvest.replaced] {
-            if id != 0 {
-                self.node.release_connection(id);
-            }
-        }
         if harvest.came_up {
             self.node.stats.count(Counter::NdUp);
         }
@@ -1066,6 +1082,12 @@ impl Peer {
         }
         if let Some(ended) = harvest.event.take() {
             self.session_ended(ended);
+        }
+        // An id is given to another session only when nobody looks for the old one any more.
+        for id in [harvest.closed, harvest.replaced] {
+            if id != 0 {
+                self.node.release_connection(id);
+            }
         }
     }
 

@@ -22,8 +22,11 @@ use kernel::{
 
 /// The most peers that a namespace knows. A peer without a session costs less than a kilobyte.
 pub(crate) const MAX_PEERS: usize = 4096;
+/// Node descriptors that go round: twice as many as peers, so that the number of a peer that was
+/// forgotten does not soon name another.
+const DESCRIPTORS: usize = 2 * MAX_PEERS;
 /// How many peers are looked at for one that can be forgotten.
-const CANDIDATES: usize = 64;
+const CANDIDATES: usize = 128;
 /// The most sessions that a namespace has.
 const MAX_CONNECTIONS: usize = 8192;
 
@@ -34,6 +37,10 @@ pub(super) struct Table {
     /// have been, because a program may still hold an old one.
     by_nd: KVec<Option<Arc<Peer>>>,
     next_nd: usize,
+    /// How many peers there are.
+    peers: usize,
+    /// Where the search for one that can be forgotten goes on.
+    next_victim: usize,
     /// The peer of the connection with counter `n` is at `n - 1`.
     by_connection: KVec<Option<Arc<Peer>>>,
     next_connection: usize,
@@ -47,6 +54,8 @@ impl Table {
             by_name: RBTree::new(),
             by_nd: KVec::new(),
             next_nd: 0,
+            peers: 0,
+            next_victim: 0,
             by_connection: KVec::new(),
             next_connection: 0,
             asked: KVec::new(),
@@ -142,9 +151,12 @@ impl Node {
         let index = {
             let mut guard = self.table.lock();
             let table = &mut *guard;
+            if table.peers >= MAX_PEERS {
+                return Err(ENOSPC);
+            }
             let next = table.next_nd;
-            let index = Table::free_place(&mut table.by_nd, next, MAX_PEERS)?;
-            table.next_nd = (index + 1) % MAX_PEERS;
+            let index = Table::free_place(&mut table.by_nd, next, DESCRIPTORS)?;
+            table.next_nd = (index + 1) % DESCRIPTORS;
             index
         };
         let nd = u16::try_from(index + 1).map_err(|_| ENOSPC)?;
@@ -160,6 +172,7 @@ impl Node {
             return Err(EAGAIN);
         }
         Table::put(&mut table.by_nd, index, Some(peer.clone()));
+        table.peers += 1;
         table.by_name.insert(entry);
         self.stats.enter(Gauge::Nodes);
         Ok(peer)
@@ -171,20 +184,21 @@ impl Node {
         let forgotten = {
             let mut guard = self.table.lock();
             let table = &mut *guard;
-            if table.by_nd.len() < MAX_PEERS || table.by_nd.iter().any(Option::is_none) {
+            if table.peers < MAX_PEERS {
                 return;
             }
+            let from = table.next_victim;
+            table.next_victim = (from + CANDIDATES) % DESCRIPTORS;
             let victim = (0..CANDIDATES)
-                .map(|step| (table.next_nd + step) % MAX_PEERS)
+                .map(|step| (from + step) % DESCRIPTORS)
                 .find(|&index| {
                     let candidate = table.by_nd.get(index).and_then(Option::as_ref);
                     candidate.is_some_and(|peer| peer.retire_if_unused())
                 });
             let Some(index) = victim else {
-                table.next_nd = (table.next_nd + CANDIDATES) % MAX_PEERS;
                 return;
             };
-            table.next_nd = index;
+            table.peers -= 1;
             let peer = Table::put(&mut table.by_nd, index, None);
             let entry = peer
                 .as_ref()

@@ -23,13 +23,14 @@ def _compare(what: str, page: str, documented: set[str], real: set[str]) -> list
     if not real:
         return [f"no {what} found in the code: has its form changed?"]
     wrong = [f"{what} {name}: not in Documentation/{page}" for name in sorted(real - documented)]
-    return wrong + [f"{what} {name}: in Documentation/{page}, but not in the code" for name in sorted(documented - real)]
+    return wrong + [f"{what} {name}: in Documentation/{page} and not in the code" for name in sorted(documented - real)]
 
 
 def counters() -> list[str]:
     """Documentation/statistics.md explains every counter and gauge, and no other."""
-    source = text(Path("rust/stats.rs"))
-    return _compare("counter", "statistics.md", _rows("statistics.md"), set(re.findall(r'^    \w+ = "([^"]+)",', source, re.MULTILINE)))
+    real = set(re.findall(r'^    \w+ = "([^"]+)",', text(Path("rust/stats.rs")), re.MULTILINE))
+    real |= set(re.findall(r'^ +\("([^"]+)", &counters\.', text(Path("rust/procfs.rs")), re.MULTILINE))
+    return _compare("counter", "statistics.md", _rows("statistics.md"), real)
 
 
 def options() -> list[str]:
@@ -46,7 +47,8 @@ def packages() -> list[str]:
     source = text(Path("tools/setup.sh"))
     listed = re.findall(r'^(?:PACKAGES|BACKPORTED)="([^"]*)"', source, re.MULTILINE)
     real = {name for words in listed for name in words.split()}
-    documented = {name for name in _rows("dependencies.md") if not name.startswith("linux-")}
+    page = text(Path("Documentation/dependencies.md")).partition("## Packages in the build root")[2]
+    documented = set(_ROW.findall(page.partition("\n## ")[0]))
     return _compare("package", "dependencies.md", documented, real)
 
 

@@ -24,7 +24,7 @@ def frames(kind: str = "stock") -> list[str]:
 
 
 def _frames(module: Path) -> list[tuple[int, str]]:
-    command = ["objdump", "--disassemble", "--no-show-raw-insn", "--demangle", module]
+    command = ["objdump", "--disassemble", "--no-show-raw-insn", "--demangle", str(module)]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found: list[tuple[int, str]] = []
     function = ""
@@ -46,5 +46,6 @@ def information() -> list[str]:
     wanted = {"license": "GPL", "description": "", "author": "", "alias": "net-pf-18"}
     wrong = [f"no {name} in the module" for name in wanted if name not in said]
     parameters = [line.removeprefix("parm:").strip() for line in fields.splitlines() if line.startswith("parm:")]
-    wrong += [f"the parameter {line} has no description" for line in parameters if not re.match(r"\w+:.*\w.* \(\w+\)", line)]
+    described = re.compile(r"\w+:.*\w.* \(\w+\)")
+    wrong += [f"the parameter {line} has no description" for line in parameters if not described.match(line)]
     return wrong + [f"the licence is {said.get('license', '').strip()}"] * ("GPL" not in said.get("license", ""))

@@ -48,7 +48,9 @@ def unsafe_layers() -> list[str]:
             continue
         single, folder = Path(f"rust/{name}.rs"), Path(f"rust/{name}/mod.rs")
         path = single if single in files() else folder
-        if "#![forbid(unsafe_code)]" not in text(path):
+        # `deny` is for a folder with a macro (pinned_drop) that writes an unsafe impl; what people write
+        # there was looked at above.
+        if not re.search(r"^#!\[(?:forbid|deny)\(unsafe_code\)\]", text(path), re.MULTILINE):
             wrong.append(f"{path}: lacks #![forbid(unsafe_code)]")
     return wrong
 
@@ -62,9 +64,10 @@ def reasons() -> list[str]:
             if _NEEDS_REASON.search(line) and not _has_reason(lines, number - 1, "SAFETY:"):
                 wrong.append(f"{path}:{number}: unsafe without a SAFETY comment")
             function = _UNSAFE_FN.search(line)
-            if function and not _is_declared_elsewhere(lines, number - 1):
-                if not _has_reason(lines, number - 1, "# Safety", "SAFETY:"):
-                    wrong.append(f"{path}:{number}: unsafe fn {function.group(1)} without a Safety section")
+            if not function or _is_declared_elsewhere(lines, number - 1):
+                continue
+            if not _has_reason(lines, number - 1, "# Safety", "SAFETY:"):
+                wrong.append(f"{path}:{number}: unsafe fn {function.group(1)} without a Safety section")
     return wrong
 
 

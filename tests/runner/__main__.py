@@ -71,8 +71,8 @@ class Run:
         print(f"\n{'step':{width}}  passed  failed  skipped  seconds")
         for step in self._steps:
             total.add(step.tally)
-            tally, remark = step.tally, f"  {step.remark}" if step.remark else ""
-            print(f"{step.name:{width}}  {tally.passed:6}  {tally.failed:6}  {tally.skipped:7}  {step.spent:7.1f}{remark}")
+            numbers = f"{step.tally.passed:6}  {step.tally.failed:6}  {step.tally.skipped:7}  {step.spent:7.1f}"
+            print(f"{step.name:{width}}  {numbers}  {step.remark}".rstrip())
         self._say("all steps done; logs are in build/log, what the machines left in build/vm")
         skipped = f", {total.skipped} skipped" if total.skipped else ""
         print(f"{total.passed} passed, {total.failed} failed{skipped}", flush=True)

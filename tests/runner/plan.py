@@ -26,8 +26,8 @@ def _on_the_host() -> list[Step]:
     lints = ("--all-targets", "--", "-D", "warnings")
     return [
         Step("lint", "formatting, rules of the tree, documentation against code", _python("lint"), results, "lint"),
-        Step("runner", "the test tools themselves", _python("unittest", "discover", "-s", "tests/runner", "-t", "tests"),
-             unittest, "host"),
+        Step("runner", "the test tools themselves",
+             _python("unittest", "discover", "-s", "tests/runner", "-t", "tests"), unittest, "host"),
         Step("host", "protocol: codecs, machines, two-node simulator", _cargo("tests/host", "test"),
              cargo, "host", seconds=1200),
         Step("judge", "every record that the codecs emit, judged by tshark", ["tests/host/judge.sh"], one, "host"),
@@ -50,7 +50,7 @@ def _builds() -> list[Step]:
         Step("module-debug", "the module for the debug kernel builds without a warning",
              ["tests/runner/module.sh", "debug"], one, needs=("debug-kernel",)),
         Step("install", "what `make install` puts in place can be used", ["tests/runner/install.sh"], results, "host",
-             ("module",)),
+             ("module", "programs")),
     ]
 
 
@@ -94,5 +94,5 @@ def _vm(kind: str, script: str, kernel: str, *options: str) -> list[str]:
     name = script if kernel == "stock" else f"{script}-{kernel}"
     return [
         "tools/vm", kind, "--quiet", "--kernel", kernel, "--name", name, "--script", f"tests/vm/{script}.sh",
-        "--module", f"build/module/{kernel}/qnet.ko", "--programs", _PROGRAMS, "--load", "sch_netem", *options,
+        "--module", f"build/module/{kernel}/qnet.ko", "--programs", _PROGRAMS, "--load", "sch_netem", "--timeout", "500", *options,
     ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """One step of the tests: a command with a log, a time limit, and a way to count what it tested."""
 
+import contextlib
 import os
 import re
 import signal
@@ -125,10 +126,8 @@ class Step:
                 self.remark = f"stopped after {self.seconds:.0f} s"
                 return -1
             finally:
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
                 process.wait()
 
     def _judge(self, status: int) -> None:

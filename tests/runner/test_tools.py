@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 
 from vm_runner import cpio, kernel, ktap, splat
+from vm_runner.errors import Unusable
 
 from . import step
 from .__main__ import _choose
@@ -179,7 +180,7 @@ class Modules(unittest.TestCase):
 
     def test_unknown(self) -> None:
         """A module that is not there is a sentence, not a trace."""
-        with self.assertRaisesRegex(kernel.Unusable, "no module nonsense"):
+        with self.assertRaisesRegex(Unusable, "no module nonsense"):
             kernel.find("stock").load_order(["nonsense"])
-        with self.assertRaisesRegex(kernel.Unusable, "build it first"):
+        with self.assertRaisesRegex(Unusable, "build it first"):
             kernel.read_module(Path("/nonexistent.ko"))

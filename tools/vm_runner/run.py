@@ -73,7 +73,6 @@ class _Follower:
 
 def run(machines: list[Machine], seconds: float, quiet: bool) -> list[Outcome]:
     """Starts the machines and waits for the end of all of them."""
-    began = time.monotonic()
     meeting = Meeting(len(machines))
     processes: list[subprocess.Popen[bytes]] = []
     prefixes = [f"{m.folder.name}| " if len(machines) > 1 else "" for m in machines]
@@ -84,7 +83,7 @@ def run(machines: list[Machine], seconds: float, quiet: bool) -> list[Outcome]:
             processes.append(machine.start())
         for index, machine in enumerate(machines):
             meeting.attend(index, machine.control)
-        _watch(processes, outcomes, followers, meeting, began, seconds)
+        _watch(processes, outcomes, followers, meeting, seconds)
     finally:
         for process in processes:
             if process.poll() is None:
@@ -101,9 +100,9 @@ def _watch(
     outcomes: list[Outcome],
     followers: list[_Follower],
     meeting: Meeting,
-    began: float,
     seconds: float,
 ) -> None:
+    began = time.monotonic()
     running = set(range(len(processes)))
     while running:
         meeting.wait(_GLANCE)

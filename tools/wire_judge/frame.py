@@ -123,7 +123,8 @@ def _init(frame: Frame, payload: bytes) -> None:
     frame.kind = "TCS_INIT"
     if len(payload) < 8:
         raise Malformed("TCS_INIT without offsets")
-    for name, offset in zip("src_name src_domain dst_name dst_domain".split(), struct.unpack_from("<4H", payload), strict=True):
+    names = "src_name src_domain dst_name dst_domain".split()
+    for name, offset in zip(names, struct.unpack_from("<4H", payload), strict=True):
         end = payload.find(b"\0", 8 + offset)
         if end < 0:
             raise Malformed(f"TCS_INIT's {name} has no end")
