@@ -70,7 +70,7 @@ def _in_machines() -> list[Step]:
              _python("wire_judge", "build/vm/pair/link.pcap"), one, "vm", ("pair",)),
         Step("namespaces-debug", "two nodes in two namespaces, debug kernel",
              _vm("run", "namespaces", "debug", "--ktap", "script", "--kmemleak", "--timeout", "1100",
-                 "--argument", "300", "--argument", "10"), machine, "vm", debug, seconds=1200),
+                 "--argument=--light", "--argument=--limit", "--argument=300"), machine, "vm", debug, seconds=1200),
         Step("lifecycle", "module, nodes and namespaces come and go, stock kernel",
              _vm("run", "lifecycle", "stock", "--ktap", "script", "--load", "dummy"), machine, "vm", stock),
         Step("lifecycle-debug", "module, nodes and namespaces come and go, debug kernel",

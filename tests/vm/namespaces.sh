@@ -3,12 +3,10 @@
 # End to end through the public interface: on one node, and between two nodes that are two network
 # namespaces joined by a link. At the end everything must come apart again.
 #
-#   namespaces.sh [SECONDS [SCALE]]     how long a case may take; divide repetitions by SCALE
+#   namespaces.sh [OPTION...]     options of qnet-vmtest: --light and --limit for a slow kernel
 
 . /qnet/lib.sh
 
-limit=${1:-60}
-export QNET_VMTEST_SCALE="${2:-1}"
 failed=0
 
 # run WORDS COMMAND...: a program with results of its own.
@@ -25,8 +23,8 @@ for node in alpha beta; do
 	qnet -n "$node" bind veth0 || exit
 done
 
-run "one node" in_ns alpha qnet-vmtest local --limit "$limit"
-run "two nodes" qnet-vmtest remote --client-ns alpha --server-ns beta --node beta --limit "$limit"
+run "one node" in_ns alpha qnet-vmtest local "$@"
+run "two nodes" qnet-vmtest remote --client-ns alpha --server-ns beta --node beta "$@"
 run "the C library on one node" in_ns alpha qnet-capi
 run "the C library on two nodes" in_ns alpha qnet-capi beta
 run "malformed frames" qnet-inject
