@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,8 +81,14 @@ def _modules(archive: Archive, kernel: Kernel, contents: Contents) -> None:
     for module in order:
         archive.file(f"/lib/modules/{module.name}.ko", module.data)
     for path in contents.modules:
-        module = read_module(path)
-        archive.file(f"/qnet/{module.name}.ko", module.data)
+        archive.file(f"/qnet/{read_module(path).name}.ko", _without_debug_information(path))
+
+
+def _without_debug_information(module: Path) -> bytes:
+    """Most of a module is what debuggers want, and a guest would unpack and copy it at each load."""
+    with tempfile.NamedTemporaryFile() as stripped:
+        subprocess.run(["strip", "--strip-debug", "-o", stripped.name, module], check=True)
+        return Path(stripped.name).read_bytes()
 
 
 def _programs(archive: Archive, programs: Iterable[tuple[Path, str]]) -> None:
