@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The receiving half: what is delivered, held or refused, and when that is acknowledged.
+//!
+//! A message is delivered when it is complete and all before it were. An ACK tells up to where that
+//! is so. A NACK tells what is missing of a message of which only a part has come: when fragments
+//! came that were sent after the missing ones, when many came since the last report, so that a long
+//! message is not waited for in silence, and when nothing more comes.
 
 use crate::proto::time::{
     Instant,
@@ -11,27 +16,37 @@ use crate::proto::wire::l4::{
     Header, //
 };
 
+use super::reassembly::{
+    Brought,
+    Reassembly, //
+};
 use super::window::{
     ahead,
     SeqSet,
     W, //
 };
 
-/// An ACK waits no longer once so many messages want one.
+/// An ACK waits no longer once so many messages want one, nor does a NACK once so many fragments
+/// have come.
 const MOST_OWED: u32 = 16;
 
-/// What becomes of a message that arrived.
+/// So many fragments behind a gap make it a loss, as in TCP and QUIC.
+const REORDER: u32 = 3;
+
+/// What becomes of a message, or of a fragment of one, that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RxVerdict {
-    /// It is this one's turn: deliver it, then those that wait behind it.
+    /// The message is complete and it is its turn: deliver it, then those that wait behind it.
     Deliver,
-    /// Its turn has not come: keep it under its sequence number.
+    /// The message is complete, but its turn has not come: keep it under its sequence number.
     Hold,
+    /// A part of a message that is not complete: keep it.
+    Keep,
     /// Drop it and count why.
     Drop(RxDrop),
 }
 
-/// Why a message that arrived is dropped.
+/// Why a message, or a fragment of one, is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RxDrop {
     /// It belongs to no connection that lives, or to one that is not up.
@@ -40,21 +55,47 @@ pub enum RxDrop {
     Duplicate,
     /// Its number lies outside of the window.
     Window,
-    /// It is a part of a message; longer messages are not understood yet.
+    /// It contradicts the other fragments of its message.
     Fragment,
+    /// It would open one gap too many.
+    Gap,
+}
+
+/// What the peer is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// `cause` arrived, and all before `next`.
+    Ack {
+        /// The message that caused it.
+        cause: u32,
+        /// The number wanted next.
+        next: u32,
+    },
+    /// A part of the message is missing; which, its [`Reassembly`] tells.
+    Nack {
+        /// Its number.
+        seq: u32,
+    },
 }
 
 /// The receiving half of a connection.
 ///
 /// # Invariants
 ///
-/// `held` lies within the `W - 1` numbers behind `next`, `owed` within the `W` before it.
+/// `held`, `partial` and `reports` lie within the `W` numbers from `next` on, `owed` within the `W`
+/// before it.
 #[derive(Clone, Debug)]
 pub struct Rx {
     /// What is to be delivered next.
     next: u32,
     /// What arrived before its turn.
     held: SeqSet,
+    /// Of what a part arrived.
+    partial: SeqSet,
+    /// Of what the sender is told at once what is missing.
+    reports: SeqSet,
+    /// Fragments that arrived since it was told anything.
+    untold: u32,
     /// What was delivered and neither acknowledged nor answered.
     owed: SeqSet,
     /// What caused the next ACK.
@@ -71,6 +112,9 @@ impl Rx {
         Self {
             next: first,
             held: SeqSet::EMPTY,
+            partial: SeqSet::EMPTY,
+            reports: SeqSet::EMPTY,
+            untold: 0,
             owed: SeqSet::EMPTY,
             cause: first,
             urgent: false,
@@ -78,11 +122,15 @@ impl Rx {
         }
     }
 
-    /// A message, or a fragment of one, arrived.
-    pub fn arrived(&mut self, h: &Header, now: Instant, hold: Nanos) -> RxVerdict {
-        if h.offset != 0 || !h.flags.contains(Flags::FIRST) || !h.flags.contains(Flags::LAST) {
-            return RxVerdict::Drop(RxDrop::Fragment);
-        }
+    /// A message, or a fragment of one, arrived. `parts` tells what has arrived of that message
+    /// before; a message in one piece needs none.
+    pub fn arrived(
+        &mut self,
+        h: &Header,
+        parts: Option<&mut Reassembly>,
+        now: Instant,
+        hold: Nanos,
+    ) -> RxVerdict {
         let distance = ahead(h.seq, self.next);
         if distance >= W as i32 || distance < -(W as i32) {
             return RxVerdict::Drop(RxDrop::Window);
@@ -92,17 +140,15 @@ impl Rx {
             self.hurry(h.seq);
             return RxVerdict::Drop(RxDrop::Duplicate);
         }
-        if distance > 0 {
-            self.held.put(h.seq);
-            self.hurry(h.seq);
-            return RxVerdict::Hold;
+        if !h.flags.contains(Flags::WHOLE) {
+            let Some(parts) = parts else {
+                return RxVerdict::Drop(RxDrop::Fragment);
+            };
+            if let Some(verdict) = self.part(h, parts, now, hold) {
+                return verdict;
+            }
         }
-        self.deliver(now, hold);
-        if !self.held.is_empty() {
-            // A gap has closed, or become smaller.
-            self.urgent = true;
-        }
-        RxVerdict::Deliver
+        self.complete(h.seq, now, hold)
     }
 
     /// A held message whose turn has come; it counts as delivered.
@@ -123,23 +169,37 @@ impl Rx {
             return;
         }
         self.owed.take(seq);
-        if self.owed.is_empty() {
+        if self.owed.is_empty() && self.partial.is_empty() {
             self.due = None;
         }
     }
 
-    /// The ACK that is due: what caused it, and the number wanted next.
-    pub fn poll_ack(&mut self, now: Instant) -> Option<(u32, u32)> {
-        if !self.urgent && self.due.is_none_or(|due| due > now) {
-            return None;
+    /// What is to be told now.
+    pub fn poll(&mut self, now: Instant) -> Option<Report> {
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = None;
+            self.urgent |= !self.owed.is_empty();
+            if let Some(seq) = self.partial.first(self.next) {
+                self.reports.put(seq);
+            }
         }
-        self.urgent = false;
-        self.due = None;
-        self.owed = SeqSet::EMPTY;
-        Some((self.cause, self.next))
+        if core::mem::take(&mut self.urgent) {
+            self.owed = SeqSet::EMPTY;
+            if self.partial.is_empty() {
+                self.due = None;
+            }
+            return Some(Report::Ack {
+                cause: self.cause,
+                next: self.next,
+            });
+        }
+        let seq = self.reports.first(self.next)?;
+        self.reports.take(seq);
+        self.untold = 0;
+        Some(Report::Nack { seq })
     }
 
-    /// When an ACK that is held back must go.
+    /// When something that is held back must be told.
     pub fn deadline(&self) -> Option<Instant> {
         self.due
     }
@@ -147,6 +207,77 @@ impl Rx {
     /// How many messages wait for their turn.
     pub fn held(&self) -> u32 {
         self.held.len()
+    }
+
+    /// How many messages have arrived in part.
+    pub fn partial(&self) -> u32 {
+        self.partial.len()
+    }
+
+    /// Whether a part of `seq` has arrived, and not all of it.
+    pub fn is_partial(&self, seq: u32) -> bool {
+        self.partial.has(seq)
+    }
+
+    /// A part of a message arrived. [`None`]: it is complete now.
+    fn part(
+        &mut self,
+        h: &Header,
+        parts: &mut Reassembly,
+        now: Instant,
+        hold: Nanos,
+    ) -> Option<RxVerdict> {
+        match parts.insert(h.offset, h.length, h.flags.contains(Flags::LAST)) {
+            Brought::New => {}
+            Brought::Nothing => {
+                // The sender does not know what has arrived.
+                self.partial.put(h.seq);
+                self.reports.put(h.seq);
+                return Some(RxVerdict::Drop(RxDrop::Duplicate));
+            }
+            Brought::Gap => return Some(RxVerdict::Drop(RxDrop::Gap)),
+            Brought::Contradiction => return Some(RxVerdict::Drop(RxDrop::Fragment)),
+        }
+        if parts.is_complete() {
+            return None;
+        }
+        self.partial.put(h.seq);
+        self.untold = self.untold.saturating_add(1);
+        if parts.late() >= REORDER || self.untold >= MOST_OWED {
+            parts.reported();
+            self.untold = 0;
+            self.reports.put(h.seq);
+        }
+        // A part of an earlier one that was sent before this is late.
+        if let Some(earlier) = self.partial.first(self.next) {
+            if earlier != h.seq && self.untold == REORDER {
+                self.reports.put(earlier);
+            }
+        }
+        if self.owed.is_empty() || self.due.is_none() {
+            self.due = Some(now.after(hold));
+        }
+        Some(RxVerdict::Keep)
+    }
+
+    /// The message is complete.
+    fn complete(&mut self, seq: u32, now: Instant, hold: Nanos) -> RxVerdict {
+        self.partial.take(seq);
+        self.reports.take(seq);
+        if seq != self.next {
+            self.held.put(seq);
+            self.hurry(seq);
+            if self.partial.has(self.next) && self.held.len() <= REORDER {
+                self.reports.put(self.next);
+            }
+            return RxVerdict::Hold;
+        }
+        self.deliver(now, hold);
+        if !self.held.is_empty() {
+            // A gap has closed, or become smaller.
+            self.urgent = true;
+        }
+        RxVerdict::Deliver
     }
 
     fn deliver(&mut self, now: Instant, hold: Nanos) {

@@ -26,6 +26,16 @@ pub struct Timers {
     pub step: Nanos,
     /// How many attempts a step gets.
     pub attempts: u32,
+    /// Not more fragments than this are under way.
+    pub most_fragments: u32,
+    /// How long it is remembered that a link lost much.
+    pub slow_mode: Nanos,
+    /// A path that was silent for so long is asked whether it lives.
+    pub idle: Nanos,
+    /// Time between two such questions.
+    pub tick: Nanos,
+    /// How many of them may stay without answer.
+    pub pings: u32,
 }
 
 impl Timers {
@@ -37,6 +47,11 @@ impl Timers {
         bound: Nanos::ZERO,
         step: Nanos::ZERO,
         attempts: 0,
+        most_fragments: 0,
+        slow_mode: Nanos::ZERO,
+        idle: Nanos::MAX,
+        tick: Nanos::MAX,
+        pings: 0,
     };
 
     /// Takes the lengths from the options.
@@ -49,6 +64,11 @@ impl Timers {
             bound: cap.times(cfg.tx_retries.saturating_add(1)),
             step: cfg.tick.times(cfg.conn_est_timeout),
             attempts: cfg.conn_est_retries.saturating_add(1),
+            most_fragments: cfg.max_tx_bufs,
+            slow_mode: cfg.tick.times(cfg.slow_mode),
+            idle: cfg.tick.times(cfg.conn_up_idle),
+            tick: cfg.tick,
+            pings: cfg.conn_up_retries,
         }
     }
 }

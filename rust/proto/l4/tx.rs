@@ -2,27 +2,37 @@
 
 //! The sending half: what is sent, what is sent again and what is done with.
 //!
-//! Losses are found in three ways.
+//! A message is cut into fragments when the first of them is sent, and may be cut anew. Losses are
+//! found in these ways.
 //!
 //! - The time-out: the oldest message was not acknowledged in time. It is measured from the last
-//!   transmission of that message, or from the moment when it became the oldest, if that was later:
-//!   while acknowledgements keep coming nothing is overdue. Only that moment counts. An answer to a
-//!   *later* message does not put it off, or a steady run of answered requests could keep one lost
-//!   message waiting for ever.
-//! - The peer holds three messages that were sent later. It tells so at once, in an ACK whose cause
-//!   lies behind the number that it wants, and a round trip is then enough to repair a loss where
-//!   a time-out takes at least 3 ms. Answers are no such sign: what is answered was delivered, and
-//!   so was all before it.
-//! - The peer says so in a NACK.
+//!   transmission of that message, or from the moment when it became the oldest or a part of it
+//!   arrived, if that was later: while acknowledgements keep coming nothing is overdue. Only those
+//!   moments count. An answer to a *later* message does not put it off, or a steady run of answered
+//!   requests could keep one lost message waiting for ever.
+//! - The peer holds three messages that were sent later by the same link. It tells so at once, in
+//!   an ACK whose cause lies behind the number that it wants, and a round trip is then enough to
+//!   repair a loss where a time-out takes at least 3 ms. Answers are no such sign: what is answered
+//!   was delivered, and so was all before it.
+//! - The peer says in a NACK what it misses of a message of which it has a part. A fragment is lost
+//!   when the peer has three that were sent after it, or when it would have arrived long ago.
 //!
-//! What may be sent again is limited by a credit, so that a peer that went silent is not sent a
-//! whole window each time: two messages a time-out, and two more for each message acknowledged.
+//! How much may be under way is up to [`Congestion`], which the time-out makes start from little, so
+//! that a peer that went silent is not sent a whole window each time.
 
 use crate::proto::time::{
+    earliest,
     Instant,
     Nanos, //
 };
+use crate::proto::wire::ack::Range;
 
+use super::congestion::Congestion;
+use super::cut::{
+    Cut,
+    FragSet,
+    Fragment, //
+};
 use super::rtt::Rtt;
 use super::timers::Timers;
 use super::window::{
@@ -33,11 +43,18 @@ use super::window::{
     W, //
 };
 
-/// So many later messages at the peer make an earlier one count as lost, as in TCP and QUIC.
+/// So many later messages, or fragments, at the peer make an earlier one count as lost, as in TCP
+/// and QUIC.
 const REORDER: u32 = 3;
 
-/// What a time-out allows to be sent again, and what each acknowledged message adds.
-const CREDIT: u32 = 2;
+/// A session goes over so many paths at the most.
+pub const MAX_PATHS: usize = 8;
+
+/// When a message was lost so often, its fragments may be too long for something on the way.
+const LOSSES_TO_RECUT: u8 = 3;
+
+/// The payload of a frame of 1,500 bytes, which passes wherever Ethernet does.
+pub const COMMON_PAYLOAD: u32 = 1500 - 36 - 3;
 
 /// Why an ACK or a NACK is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,24 +67,88 @@ pub enum AckDrop {
     Future,
 }
 
-/// When one message was sent.
+/// One fragment to transmit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The message.
+    pub seq: u32,
+    /// Which part of it.
+    pub fragment: Fragment,
+    /// The path that it takes.
+    pub path: u8,
+    /// Whether it was transmitted before.
+    pub again: bool,
+}
+
+/// What is known of one message in the window.
 #[derive(Clone, Copy, Debug)]
-struct Sent {
+struct Msg {
+    cut: Cut,
+    /// The first fragment that was never sent.
+    next: u32,
+    /// To be sent again.
+    again: FragSet,
+    /// The peer has them.
+    have: FragSet,
+    /// Sent more than once.
+    resent: FragSet,
+    /// The path that it takes.
+    path: u8,
+    /// How often fragments of it were lost.
+    losses: u8,
+    /// When its first fragment was first sent, and when one last was.
     first: Instant,
     last: Instant,
 }
 
-impl Sent {
-    const NEVER: Self = Self {
-        first: Instant::from_nanos(0),
-        last: Instant::from_nanos(0),
-    };
+impl Msg {
+    const NONE: Self = Self::new(0);
+
+    const fn new(length: u32) -> Self {
+        Self {
+            // Until it is cut: nothing is sent.
+            cut: Cut::new(length, 1),
+            next: 0,
+            again: FragSet::EMPTY,
+            have: FragSet::EMPTY,
+            resent: FragSet::EMPTY,
+            path: 0,
+            losses: 0,
+            first: Instant::from_nanos(0),
+            last: Instant::from_nanos(0),
+        }
+    }
+
+    /// Those that were sent and that the peer is not known to have.
+    fn missing(&self) -> FragSet {
+        FragSet::run(0, self.next).without(self.have)
+    }
+
+    /// Those that are under way.
+    fn flying(&self) -> FragSet {
+        self.missing().without(self.again)
+    }
+
+    /// Whether all of it was sent.
+    fn is_sent(&self) -> bool {
+        self.next >= self.cut.count()
+    }
+
+    /// Cuts it anew; what was sent counts as lost.
+    fn recut(&mut self, each: u32) {
+        self.cut = Cut::new(self.cut.length(), each);
+        self.next = self.cut.count();
+        self.have = FragSet::EMPTY;
+        self.again = self.cut.all();
+        self.resent = self.cut.all();
+        self.losses = 0;
+    }
 }
 
 /// What a sender has done, since the numbers were last taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TxCounters {
-    /// Messages that were sent again.
+    /// Fragments that were sent again.
     pub resent: u32,
     /// Losses found by the time-out of the oldest message.
     pub timeouts: u32,
@@ -75,20 +156,39 @@ pub struct TxCounters {
     pub overtaken: u32,
     /// Messages that their answer acknowledged.
     pub answered: u32,
+    /// NACKs that were taken.
+    pub nacked: u32,
+    /// Messages that were cut anew.
+    pub recut: u32,
+}
+
+/// What [`Tx::timed_out`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimedOut {
+    /// Nothing is overdue.
+    No,
+    /// The oldest message is sent again.
+    Retry {
+        /// The path that it took.
+        path: u8,
+    },
+    /// It went without acknowledgement for so long that there is no way to the peer.
+    Failed,
 }
 
 /// The sending half of a connection.
 ///
 /// # Invariants
 ///
-/// `oldest <= fresh <= next <= oldest + W` in the order of [`ahead`]. `done`, `seen`, `again` and
-/// `resent` lie between `oldest` and `fresh`, and `oldest` is not in `done`. `freed` lies within
-/// the `W` numbers before `next`.
+/// `oldest <= fresh <= next <= oldest + W` in the order of [`ahead`]. `done`, `seen` and `again` lie
+/// between `oldest` and `fresh`, that one included, and `oldest` is not in `done`. `freed` lies
+/// within the `W` numbers before `next`. `flight` counts for each path the fragments of
+/// [`Msg::flying`] of its messages that are neither done nor seen.
 #[derive(Clone, Debug)]
 pub struct Tx {
     /// The first that is not acknowledged.
     oldest: u32,
-    /// The first that was never sent.
+    /// The first that was not sent, or not wholly.
     fresh: u32,
     /// The number of the next message.
     next: u32,
@@ -96,20 +196,26 @@ pub struct Tx {
     done: SeqSet,
     /// Held by the peer, but not acknowledged: need not be sent again.
     seen: SeqSet,
-    /// To be sent again.
+    /// With fragments to be sent again.
     again: SeqSet,
-    /// Sent more than once: their round trip cannot be told.
-    resent: SeqSet,
     /// Acknowledged, and the caller does not know yet.
     freed: SeqSet,
-    /// How many may be sent again now.
-    credit: u32,
     /// How often the time-out is doubled.
     backoff: u32,
-    /// When `oldest` became the oldest, or last timed out.
+    /// When `oldest` became the oldest, or a part of it arrived, or it last timed out.
     progress: Instant,
+    /// The longest fragment that may be sent.
+    each: u32,
+    /// The longest that arrives, as losses have shown.
+    each_passes: u32,
+    flight: [u32; MAX_PATHS],
+    /// Whether the last [`Self::poll`] left something for want of window.
+    held_back: bool,
+    /// Whether, and until when, something waits for the pace.
+    paced: Option<Instant>,
     rtt: Rtt,
-    sent: [Sent; SLOTS],
+    congestion: Congestion,
+    messages: [Msg; SLOTS],
     counters: TxCounters,
 }
 
@@ -123,27 +229,56 @@ impl Tx {
             done: SeqSet::EMPTY,
             seen: SeqSet::EMPTY,
             again: SeqSet::EMPTY,
-            resent: SeqSet::EMPTY,
             freed: SeqSet::EMPTY,
-            credit: 0,
             backoff: 0,
             progress: Instant::from_nanos(0),
+            each: COMMON_PAYLOAD,
+            each_passes: u32::MAX,
+            flight: [0; MAX_PATHS],
+            held_back: false,
+            paced: None,
             rtt: Rtt::new(),
-            sent: [Sent::NEVER; SLOTS],
+            congestion: Congestion::new(),
+            messages: [Msg::NONE; SLOTS],
             counters: TxCounters {
                 resent: 0,
                 timeouts: 0,
                 overtaken: 0,
                 answered: 0,
+                nacked: 0,
+                recut: 0,
             },
         }
     }
 
-    /// Starts anew with `first`; only the counters stay.
+    /// Starts anew with `first`; only the counters, and what was learned of the way, stay.
     pub fn restart(&mut self, first: u32) {
-        let counters = self.counters;
+        let (counters, each, passes) = (self.counters, self.each, self.each_passes);
         *self = Self::new(first);
         self.counters = counters;
+        self.each = each;
+        self.each_passes = passes;
+    }
+
+    /// The longest fragment that may be sent from now on. What was cut longer is cut anew.
+    pub fn set_fragment(&mut self, each: u32, timers: &Timers) {
+        self.each = each.max(1);
+        let each = self.payload();
+        self.congestion.limit(timers.most_fragments, each);
+        let mut seq = self.oldest;
+        while ahead(seq, self.begun()) < 0 {
+            let cut = self.message(seq).cut;
+            let known = self.done.or(self.seen).has(seq);
+            if !known && cut.each().min(cut.length()) > each {
+                self.recut(seq, each);
+            }
+            seq = seq.wrapping_add(1);
+        }
+    }
+
+    /// The longest fragment that is sent.
+    pub fn payload(&self) -> u32 {
+        self.each.min(self.each_passes)
     }
 
     /// Whether another message has room in the window.
@@ -151,13 +286,19 @@ impl Tx {
         ahead(self.next, self.oldest) < W as i32 && !self.freed.has(self.next)
     }
 
-    /// Takes the next number, if there is room.
-    pub fn push(&mut self) -> Option<u32> {
+    /// Whether a message that is pushed now would be the next to be sent for the first time.
+    pub fn is_hungry(&self) -> bool {
+        self.fresh == self.next
+    }
+
+    /// Takes the next number for a message of `length` bytes, if there is room.
+    pub fn push(&mut self, length: u32) -> Option<u32> {
         if !self.can_push() {
             return None;
         }
         let seq = self.next;
         self.next = seq.wrapping_add(1);
+        *self.message_mut(seq) = Msg::new(length);
         Some(seq)
     }
 
@@ -168,35 +309,93 @@ impl Tx {
             .saturating_sub(self.done.len())
     }
 
-    /// The next message to transmit, and whether that is its first time.
-    pub fn poll(&mut self, now: Instant) -> Option<(u32, bool)> {
-        if let Some(seq) = self.poll_again() {
-            self.sent_mut(seq).last = now;
-            return Some((seq, false));
-        }
-        if self.fresh == self.next {
-            return None;
-        }
-        let seq = self.fresh;
-        self.fresh = seq.wrapping_add(1);
-        *self.sent_mut(seq) = Sent {
-            first: now,
-            last: now,
-        };
-        Some((seq, true))
+    /// Fragments under way, by path.
+    pub fn flight(&self) -> &[u32; MAX_PATHS] {
+        &self.flight
     }
 
-    fn poll_again(&mut self) -> Option<u32> {
-        self.credit = self.credit.checked_sub(1)?;
-        let Some(seq) = self.again.first(self.oldest) else {
-            // What is not needed now is not saved up.
-            self.credit = 0;
+    /// Fragments that may be under way.
+    pub fn window(&self) -> u32 {
+        self.congestion.window()
+    }
+
+    /// The peer has room for so many bytes; [`None`]: it has plenty.
+    pub fn set_room(&mut self, room: Option<u32>) {
+        let each = self.payload();
+        let room = room.map(|bytes| bytes.checked_div(each).unwrap_or(0));
+        self.congestion.set_room(room);
+    }
+
+    /// The next fragment to transmit. A message that is sent for the first time takes `path`.
+    pub fn poll(&mut self, now: Instant, path: u8) -> Option<Piece> {
+        self.paced = None;
+        let retry = self.again.first(self.oldest);
+        if retry.is_none() && self.fresh == self.next {
+            self.held_back = false;
             return None;
+        }
+        if self.in_flight_total() >= self.congestion.window() {
+            self.held_back = true;
+            return None;
+        }
+        if let Err(at) = self.congestion.allowance(now, self.round_trip()) {
+            self.paced = Some(at);
+            return None;
+        }
+        let piece = match retry {
+            Some(seq) => self.poll_again(seq, now),
+            None => self.poll_fresh(now, path),
         };
-        self.again.take(seq);
-        self.resent.put(seq);
+        self.congestion.leaves();
+        Some(piece)
+    }
+
+    fn poll_again(&mut self, seq: u32, now: Instant) -> Piece {
+        let message = *self.message(seq);
+        let index = message.again.first().unwrap_or(0);
+        self.change(seq, |message| {
+            message.again = message.again.without(FragSet::one(index));
+            message.resent = message.resent.or(FragSet::one(index));
+            message.last = now;
+        });
         self.counters.resent = self.counters.resent.wrapping_add(1);
-        Some(seq)
+        Piece {
+            seq,
+            fragment: message.cut.fragment(index),
+            path: message.path,
+            again: true,
+        }
+    }
+
+    fn poll_fresh(&mut self, now: Instant, path: u8) -> Piece {
+        let seq = self.fresh;
+        let each = self.payload();
+        if self.message(seq).next == 0 {
+            if seq == self.oldest {
+                self.progress = now;
+            }
+            let message = self.message_mut(seq);
+            message.cut = Cut::new(message.cut.length(), each);
+            message.path = path;
+            message.first = now;
+        }
+        let mut index = 0;
+        self.change(seq, |message| {
+            index = message.next;
+            message.next = index.saturating_add(1);
+            message.last = now;
+        });
+        let message = self.message(seq);
+        let piece = Piece {
+            seq,
+            fragment: message.cut.fragment(index),
+            path: message.path,
+            again: false,
+        };
+        if message.is_sent() {
+            self.fresh = seq.wrapping_add(1);
+        }
+        piece
     }
 
     /// A message that is acknowledged: the caller may free it.
@@ -216,8 +415,7 @@ impl Tx {
         }
         self.measure(cause, now);
         if ahead(cause, wanted) > 0 && !self.done.has(cause) {
-            self.seen.put(cause);
-            self.again.take(cause);
+            self.see(cause);
         }
         if self.oldest != wanted {
             while self.oldest != wanted {
@@ -226,12 +424,14 @@ impl Tx {
             self.pass_done(now);
         }
         self.find_overtaken();
+        self.congestion.turn(now, self.round_trip());
         Ok(())
     }
 
     /// The peer answered `seq`, and that one only is acknowledged by it.
     pub fn answered(&mut self, seq: u32, now: Instant) {
-        if !self.in_flight(seq) || self.done.has(seq) {
+        let whole = ahead(seq, self.oldest) >= 0 && ahead(seq, self.fresh) < 0;
+        if !whole || self.done.has(seq) {
             return;
         }
         self.measure(seq, now);
@@ -241,61 +441,180 @@ impl Tx {
         if seq == self.oldest {
             self.pass_done(now);
         }
+        self.congestion.turn(now, self.round_trip());
     }
 
-    /// The peer misses `seq`.
-    pub fn missed(&mut self, seq: u32) -> Result<(), AckDrop> {
-        if ahead(seq, self.fresh) >= 0 {
+    /// The peer has a part of `seq` and misses these ranges.
+    pub fn missed(
+        &mut self,
+        seq: u32,
+        ranges: impl Iterator<Item = Range>,
+        now: Instant,
+    ) -> Result<(), AckDrop> {
+        if ahead(seq, self.begun()) >= 0 {
             return Err(AckDrop::Future);
         }
-        if !self.in_flight(seq) || self.done.has(seq) {
+        if ahead(seq, self.oldest) < 0 || self.done.has(seq) {
             return Err(AckDrop::Old);
         }
-        self.seen.take(seq);
-        self.lose(seq);
+        self.unsee(seq);
+        self.counters.nacked = self.counters.nacked.wrapping_add(1);
+        let message = *self.message(seq);
+        let sent = FragSet::run(0, message.next);
+        let touched = |set: FragSet, range: Range| {
+            set.or(message.cut.touched(range.offset, range.length))
+        };
+        let missing = ranges.fold(FragSet::EMPTY, touched).and(sent);
+        let news = sent.without(missing).without(message.have);
+        if !news.is_empty() {
+            self.found(seq, news, now);
+        }
+        let lost = self.judge(seq, missing, now);
+        self.lose(seq, lost);
+        self.congestion.turn(now, self.round_trip());
         Ok(())
     }
 
-    /// The time has come that [`Self::deadline`] told, or not yet. Tells whether the oldest message
-    /// went without acknowledgement for so long that the link has failed.
-    #[must_use]
-    pub fn timed_out(&mut self, now: Instant, timers: &Timers) -> bool {
-        if self.oldest == self.fresh {
-            return false;
+    /// The peer turned out to have some fragments.
+    fn found(&mut self, seq: u32, news: FragSet, now: Instant) {
+        self.change(seq, |message| {
+            message.have = message.have.or(news);
+            message.again = message.again.without(news);
+        });
+        if self.message(seq).again.is_empty() {
+            self.again.take(seq);
         }
-        if now >= self.sent(self.oldest).first.after(timers.bound) {
-            return true;
-        }
-        if now < self.overdue(timers) {
-            return false;
-        }
-        let timeout = self.timeout(timers);
-        let flying = self.fresh.wrapping_sub(self.oldest);
-        let mut missing = SeqSet::run(self.oldest, flying)
-            .without(self.done)
-            .without(self.seen);
-        while let Some(seq) = missing.first(self.oldest) {
-            missing.take(seq);
-            if now >= self.sent(seq).last.after(timeout) {
-                self.again.put(seq);
+        self.congestion.arrived(news.len(), self.held_back);
+        if seq == self.oldest {
+            self.progress = now;
+            if !news.without(self.message(seq).resent).is_empty() {
+                self.backoff = 0;
             }
         }
-        // Even if it was seen: a peer that wants it has lost it since.
-        self.again.put(self.oldest);
-        self.credit = self.credit.max(CREDIT);
+    }
+
+    /// Which of the fragments that the peer misses are lost, and not just under way.
+    fn judge(&self, seq: u32, missing: FragSet, now: Instant) -> FragSet {
+        let message = self.message(seq);
+        let round_trip = self.round_trip();
+        let patience = round_trip.plus(Nanos(round_trip.0 / 4));
+        let late = now > message.last.after(patience);
+        let mut lost = FragSet::EMPTY;
+        let mut rest = missing.without(message.again);
+        while let Some(index) = rest.first() {
+            let one = FragSet::one(index);
+            rest = rest.without(one);
+            let overtaken = message.have.after(index) >= REORDER && !message.resent.has(index);
+            if overtaken || late {
+                lost = lost.or(one);
+            }
+        }
+        lost
+    }
+
+    /// The time has come that [`Self::deadline`] told, or not yet.
+    pub fn timed_out(&mut self, now: Instant, timers: &Timers) -> TimedOut {
+        if self.oldest == self.begun() {
+            return TimedOut::No;
+        }
+        if now >= self.message(self.oldest).first.after(timers.bound) {
+            return TimedOut::Failed;
+        }
+        if now < self.overdue(timers) {
+            return TimedOut::No;
+        }
+        let timeout = self.timeout(timers);
+        let in_vain = self.backoff > 0;
+        let flight = self.in_flight_total();
+        self.congestion
+            .silence(flight, in_vain, now, timers.slow_mode);
+        let mut seq = self.oldest;
+        while ahead(seq, self.begun()) < 0 {
+            let known = self.done.or(self.seen).has(seq);
+            if !known && now >= self.message(seq).last.after(timeout) {
+                self.lose(seq, self.message(seq).flying());
+            }
+            seq = seq.wrapping_add(1);
+        }
+        self.retry_oldest();
         self.backoff = self.backoff.saturating_add(1);
         self.progress = now;
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
-        false
+        TimedOut::Retry {
+            path: self.message(self.oldest).path,
+        }
     }
 
-    /// When [`Self::timed_out`] has something to do.
-    pub fn deadline(&self, timers: &Timers) -> Option<Instant> {
-        if self.oldest == self.fresh {
-            return None;
+    /// The oldest message is sent again even if it was seen, or all of it was found: a peer that
+    /// wants it has lost it since.
+    fn retry_oldest(&mut self) {
+        let seq = self.oldest;
+        self.unsee(seq);
+        if self.message(seq).missing().is_empty() {
+            self.change(seq, |message| message.have = FragSet::EMPTY);
         }
-        let failed = self.sent(self.oldest).first.after(timers.bound);
-        Some(self.overdue(timers).min(failed))
+        self.lose(seq, self.message(seq).missing());
+    }
+
+    /// Sends what went by `from`, and was not acknowledged, by `to` as well: the path `from` is no
+    /// longer trusted.
+    pub fn move_path(&mut self, from: u8, to: u8, now: Instant) {
+        let mut seq = self.oldest;
+        while ahead(seq, self.begun()) < 0 {
+            if self.message(seq).path == from && !self.done.has(seq) {
+                self.reroute(seq, to);
+            }
+            seq = seq.wrapping_add(1);
+        }
+        self.backoff = 0;
+        self.progress = now;
+    }
+
+    fn reroute(&mut self, seq: u32, to: u8) {
+        let flying = match self.seen.has(seq) {
+            true => FragSet::EMPTY,
+            false => self.message(seq).flying(),
+        };
+        self.add_flight(seq, flying.len(), 0);
+        self.message_mut(seq).path = to;
+        self.add_flight(seq, 0, flying.len());
+        self.lose(seq, flying);
+    }
+
+    /// The message is given up: an empty one takes its place. Says whether it could be: one that is
+    /// acknowledged, or was never pushed, can not.
+    pub fn give_up(&mut self, seq: u32) -> bool {
+        if ahead(seq, self.oldest) < 0 || ahead(seq, self.next) >= 0 || self.done.has(seq) {
+            return false;
+        }
+        if ahead(seq, self.begun()) >= 0 {
+            *self.message_mut(seq) = Msg::new(0);
+            return true;
+        }
+        if seq == self.fresh {
+            self.fresh = seq.wrapping_add(1);
+        }
+        let seen = self.seen.has(seq);
+        self.unsee(seq);
+        self.change(seq, |message| {
+            message.cut = Cut::new(0, 1);
+            message.recut(1);
+        });
+        self.again.put(seq);
+        if seen {
+            // It need not be sent, unless the peer loses it yet.
+            self.see(seq);
+        }
+        true
+    }
+
+    /// When [`Self::timed_out`] or [`Self::poll`] has something to do.
+    pub fn deadline(&self, timers: &Timers) -> Option<Instant> {
+        let retry = (self.oldest != self.begun()).then(|| {
+            let failed = self.message(self.oldest).first.after(timers.bound);
+            self.overdue(timers).min(failed)
+        });
+        earliest(retry, self.paced)
     }
 
     /// The time after which the oldest message is sent again: what the round trip suggests, doubled
@@ -326,41 +645,89 @@ impl Tx {
     }
 
     fn overdue(&self, timers: &Timers) -> Instant {
-        let since = self.sent(self.oldest).last.max(self.progress);
+        let since = self.message(self.oldest).last.max(self.progress);
         since.after(self.timeout(timers))
     }
 
-    fn in_flight(&self, seq: u32) -> bool {
-        ahead(seq, self.oldest) >= 0 && ahead(seq, self.fresh) < 0
+    /// The first of which nothing was sent.
+    fn begun(&self) -> u32 {
+        let part = self.fresh != self.next && self.message(self.fresh).next > 0;
+        self.fresh.wrapping_add(u32::from(part))
+    }
+
+    fn in_flight_total(&self) -> u32 {
+        let sum = |total: u32, n: &u32| total.saturating_add(*n);
+        self.flight.iter().fold(0, sum)
+    }
+
+    fn round_trip(&self) -> Nanos {
+        self.rtt.smoothed().unwrap_or(Nanos::ZERO)
     }
 
     /// Measures a round trip by `seq`, if it can be told (Karn's rule). Until one can, the time-out
     /// stays doubled: a peer that is further away than assumed would otherwise be sent everything
     /// twice and never be measured.
     fn measure(&mut self, seq: u32, now: Instant) {
-        let known = self.done.or(self.seen).or(self.resent);
-        if self.in_flight(seq) && !known.has(seq) {
-            self.rtt.sample(now.since(self.sent(seq).last));
+        let whole = ahead(seq, self.oldest) >= 0 && ahead(seq, self.fresh) < 0;
+        if !whole || self.done.or(self.seen).has(seq) {
+            return;
+        }
+        let message = self.message(seq);
+        if message.resent.is_empty() {
+            self.rtt.sample(now.since(message.last));
             self.backoff = 0;
             self.forgive_after(seq);
         }
     }
 
     /// What was sent once and after `seq` is not lost because it is late: so was `seq`, and it
-    /// arrived. A time-out that came too early then costs two messages and not a window.
+    /// arrived. A time-out that came too early then costs two fragments and not a window.
     fn forgive_after(&mut self, seq: u32) {
-        let start = seq.wrapping_add(1);
-        let later = SeqSet::run(start, self.fresh.wrapping_sub(start));
-        self.again = self.again.without(later.without(self.resent));
+        let mut later = self.again;
+        let mut forgiven = false;
+        while let Some(other) = later.first(self.oldest) {
+            later.take(other);
+            if ahead(other, seq) > 0 && self.message(other).path == self.message(seq).path {
+                self.change(other, |message| {
+                    message.again = message.again.and(message.resent);
+                });
+                if self.message(other).again.is_empty() {
+                    self.again.take(other);
+                    forgiven = true;
+                }
+            }
+        }
+        if forgiven {
+            self.congestion.not_silent();
+        }
+    }
+
+    /// The peer holds `seq`.
+    fn see(&mut self, seq: u32) {
+        if self.seen.has(seq) {
+            return;
+        }
+        let flying = self.message(seq).flying().len();
+        self.congestion.arrived(flying, self.held_back);
+        self.add_flight(seq, flying, 0);
+        self.seen.put(seq);
+        self.again.take(seq);
+        self.message_mut(seq).again = FragSet::EMPTY;
+    }
+
+    /// The peer held `seq`, and does not any more.
+    fn unsee(&mut self, seq: u32) {
+        if self.seen.take(seq) {
+            let flying = self.message(seq).flying().len();
+            self.add_flight(seq, 0, flying);
+        }
     }
 
     /// Nothing more is to be done about `seq`.
     fn settle(&mut self, seq: u32) {
-        self.freed.put(seq);
+        self.see(seq);
         self.seen.take(seq);
-        self.again.take(seq);
-        self.resent.take(seq);
-        self.credit = self.credit.saturating_add(CREDIT).min(W);
+        self.freed.put(seq);
     }
 
     fn pass_oldest(&mut self) {
@@ -379,30 +746,94 @@ impl Tx {
         self.progress = now;
     }
 
+    /// Finds messages of which the peer has nothing, but enough of what was sent after them.
     fn find_overtaken(&mut self) {
+        if self.seen.len() < REORDER {
+            return;
+        }
         let mut seq = self.oldest;
-        let known = self.done.or(self.seen).or(self.again).or(self.resent);
         while self.seen.after(seq, self.oldest) >= REORDER {
-            if !known.has(seq) {
-                self.counters.overtaken = self.counters.overtaken.wrapping_add(1);
-                self.lose(seq);
+            let message = self.message(seq);
+            let known = self.done.or(self.seen).or(self.again).has(seq);
+            if !known && message.resent.is_empty() && message.have.is_empty() {
+                let flying = message.flying();
+                if self.seen_after(seq, message.path) >= REORDER {
+                    self.counters.overtaken = self.counters.overtaken.wrapping_add(1);
+                    self.lose(seq, flying);
+                }
             }
             seq = seq.wrapping_add(1);
         }
     }
 
-    /// `seq` is lost. It takes up no room in the link any more, so it may be sent again.
-    fn lose(&mut self, seq: u32) {
+    /// How many messages the peer holds that went by `path` after `seq`.
+    fn seen_after(&self, seq: u32, path: u8) -> u32 {
+        let mut rest = self.seen;
+        let mut n = 0u32;
+        while let Some(other) = rest.first(self.oldest) {
+            rest.take(other);
+            let counts = ahead(other, seq) > 0 && self.message(other).path == path;
+            n = n.saturating_add(u32::from(counts));
+        }
+        n
+    }
+
+    /// Fragments of `seq` are lost: they take up no room in the link any more, and are sent again.
+    fn lose(&mut self, seq: u32, lost: FragSet) {
+        if lost.is_empty() {
+            return;
+        }
+        self.congestion.lost(lost.len());
+        self.change(seq, |message| {
+            message.again = message.again.or(lost);
+            message.losses = message.losses.saturating_add(1);
+        });
         self.again.put(seq);
-        self.credit = self.credit.saturating_add(1).min(W);
+        let message = self.message(seq);
+        let long = message.cut.each().min(message.cut.length()) > COMMON_PAYLOAD;
+        if message.losses >= LOSSES_TO_RECUT && long {
+            self.each_passes = COMMON_PAYLOAD;
+            self.recut(seq, COMMON_PAYLOAD);
+        }
     }
 
-    fn sent(&self, seq: u32) -> &Sent {
+    fn recut(&mut self, seq: u32, each: u32) {
+        self.counters.recut = self.counters.recut.wrapping_add(1);
+        self.change(seq, |message| message.recut(each));
+        self.again.put(seq);
+        if seq == self.fresh {
+            self.fresh = seq.wrapping_add(1);
+        }
+    }
+
+    /// Changes what is known of `seq`, which is neither done nor seen, and keeps the count of what
+    /// is under way.
+    fn change(&mut self, seq: u32, change: impl FnOnce(&mut Msg)) {
+        let message = self.message_mut(seq);
+        let before = message.flying().len();
+        change(message);
+        let after = message.flying().len();
+        let sent_again = message.again.is_empty();
+        self.add_flight(seq, before, after);
+        if sent_again {
+            self.again.take(seq);
+        }
+    }
+
+    /// So many fragments of `seq` are not under way any more, and so many are now.
+    fn add_flight(&mut self, seq: u32, fewer: u32, more: u32) {
+        let path = usize::from(self.message(seq).path);
+        if let Some(flight) = self.flight.get_mut(path) {
+            *flight = flight.saturating_sub(fewer).saturating_add(more);
+        }
+    }
+
+    fn message(&self, seq: u32) -> &Msg {
         // `slot()` is below `SLOTS` by its definition, which the compiler sees: no check remains.
-        &self.sent[slot(seq)]
+        &self.messages[slot(seq)]
     }
 
-    fn sent_mut(&mut self, seq: u32) -> &mut Sent {
-        &mut self.sent[slot(seq)]
+    fn message_mut(&mut self, seq: u32) -> &mut Msg {
+        &mut self.messages[slot(seq)]
     }
 }

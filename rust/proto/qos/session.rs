@@ -11,18 +11,27 @@
 //! session, and no sequence number or connection id of before means anything. Until it has taken
 //! that event the session neither sends nor takes messages, so the two can not be mixed up.
 
-use crate::proto::l4::rx::Rx;
+use crate::proto::l4::reassembly::Reassembly;
+use crate::proto::l4::rx::{
+    Report,
+    Rx, //
+};
 use crate::proto::l4::timers::Timers;
 use crate::proto::l4::tx::{
+    TimedOut,
     Tx,
     TxCounters, //
 };
+use crate::proto::names::Policy;
 use crate::proto::time::{
     earliest,
     Instant,
     Nanos, //
 };
-use crate::proto::wire::ack::Range;
+use crate::proto::wire::ack::{
+    Range,
+    ROOM_LEN, //
+};
 use crate::proto::wire::l4::{
     Flags,
     Header,
@@ -31,6 +40,7 @@ use crate::proto::wire::l4::{
 };
 
 use super::config::Config;
+use super::links::Links;
 use super::tcs::{
     Accepted,
     Change,
@@ -47,7 +57,15 @@ pub use crate::proto::l4::rx::{
     RxDrop,
     RxVerdict, //
 };
-pub use crate::proto::l4::tx::AckDrop;
+pub use super::links::{
+    LinkCounters,
+    PathState, //
+};
+pub use crate::proto::l4::tx::{
+    AckDrop,
+    Piece,
+    MAX_PATHS, //
+};
 
 /// The number of the first message of a connection.
 const FIRST_SEQ: u32 = 1;
@@ -68,20 +86,36 @@ pub enum Transmit {
     Control(PacketType),
     /// TCS_INIT: the caller adds the names.
     Init,
-    /// The message that was pushed as `seq`.
-    Message {
-        /// Its sequence number.
-        seq: u32,
-        /// Whether it was never transmitted before.
-        first_time: bool,
-    },
+    /// A fragment of a message that was pushed.
+    Piece(Piece),
     /// What arrived.
     Ack {
         /// The message that caused it.
         seq: u32,
         /// The number wanted next: all before it arrived.
         next: u32,
+        /// How many bytes there is room for, if that is little.
+        room: Option<u32>,
     },
+    /// What is missing of a message: the caller adds the ranges, which the message's
+    /// [`Reassembly`] knows.
+    Nack {
+        /// Its number.
+        seq: u32,
+    },
+    /// The heartbeat's question.
+    Ping,
+    /// The heartbeat's answer.
+    PingReply,
+}
+
+/// By which way a frame leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// By one path.
+    Path(u8),
+    /// By every path.
+    Every,
 }
 
 /// What became of a frame of the handshake.
@@ -99,8 +133,15 @@ pub struct Session {
     tcs: Tcs,
     tx: Tx,
     rx: Rx,
+    links: Links,
     timers: Timers,
     first_seq: u32,
+    /// Number of the policy and of its instance, as headers carry them.
+    qos: (u16, u16),
+    /// The bytes that there is room for here, if that is little.
+    room: Option<u32>,
+    /// Paths by which a ping came that is not answered yet, by bit.
+    pongs: u8,
     /// Events that the caller has not taken; a Down comes before an Up.
     down: Option<DownReason>,
     up: bool,
@@ -119,8 +160,12 @@ impl Session {
             tcs: Tcs::new(),
             tx: Tx::new(first_seq),
             rx: Rx::new(first_seq),
+            links: Links::new(),
             timers: Timers::UNSET,
             first_seq,
+            qos: (0, 0),
+            room: None,
+            pongs: 0,
             down: None,
             up: false,
         }
@@ -154,42 +199,103 @@ impl Session {
     /// Starts to open a connection, unless there is one or one is being made. `ids` are new.
     pub fn open(&mut self, ids: LocalIds, now: Instant, cfg: &Config) {
         if matches!(self.state(), State::Closed | State::Closing) {
-            self.begin(cfg);
+            self.begin(cfg, now);
             self.tcs.open(ids, now, &self.timers);
         }
     }
 
+    /// The policy by which messages take their paths, the number of its instance, and by bit the
+    /// paths over the interface that it names.
+    pub fn set_policy(&mut self, policy: Policy, index: u16, named: u8) {
+        self.qos = (policy.to_wire(), index);
+        self.links.set_policy(policy, named);
+    }
+
+    /// The paths of the session.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// There is a path of that number; its interface has a `carrier`, or has not.
+    pub fn add_path(&mut self, path: u8, carrier: bool, now: Instant) {
+        self.links.add(path, carrier, now);
+    }
+
+    /// A path is gone. What went by it takes another one.
+    pub fn remove_path(&mut self, path: u8, now: Instant) {
+        self.links.remove(path);
+        self.leave_path(path, now);
+    }
+
+    /// A path's interface can send, or can not any more.
+    pub fn set_carrier(&mut self, path: u8, carrier: bool, now: Instant) {
+        self.links.set_carrier(path, carrier, now);
+        if !carrier {
+            self.leave_path(path, now);
+        }
+    }
+
+    /// Asks on every path whether the peer lives.
+    pub fn ask(&mut self, now: Instant) {
+        self.links.ask_all(now);
+    }
+
+    /// When a frame of the session last came.
+    pub fn last_heard(&self) -> Instant {
+        self.links.last_heard()
+    }
+
+    /// The longest payload that a frame may have on every path. What is under way in longer ones is
+    /// cut anew.
+    pub fn set_payload(&mut self, bytes: u32) {
+        self.tx.set_fragment(bytes, &self.timers);
+    }
+
+    /// How many bytes there is room for here, if that is little: the peer is told.
+    pub fn set_room(&mut self, room: Option<u32>) {
+        self.room = room;
+    }
+
     /// TCS_INIT of the peer, whose names are those that the session is for. `ids` are used if it
     /// needs new ones, which [`Self::local`] tells. `we_are_smaller`: our name comes before the
-    /// peer's, bytewise.
+    /// peer's, bytewise. It came by `path`.
     pub fn on_init(
         &mut self,
         ids: LocalIds,
         h: &Header,
         we_are_smaller: bool,
+        path: u8,
         now: Instant,
         cfg: &Config,
     ) -> ControlVerdict {
         let timers = Timers::new(cfg);
         match self.tcs.on_init(ids, h, we_are_smaller, now, &timers) {
             Err(reason) => return ControlVerdict::Drop(reason),
-            Ok(Accepted::Again | Accepted::Instead) => {}
+            Ok(Accepted::Again) => {}
+            Ok(Accepted::Instead) => self.links.distrust(now),
             Ok(Accepted::Anew(ended)) => {
-                self.begin(cfg);
+                self.begin(cfg, now);
                 if let Some(reason) = ended {
                     self.tell_down(reason);
                 }
             }
         }
+        self.links.heard(path, now);
         ControlVerdict::Taken
     }
 
-    /// TCS_REM_UP, TCS_UP, TCS_DOWN or TCS_REM_DOWN of the peer.
-    pub fn on_control(&mut self, h: &Header, now: Instant) -> ControlVerdict {
+    /// TCS_REM_UP, TCS_UP, TCS_DOWN or TCS_REM_DOWN of the peer, by `path`.
+    pub fn on_control(&mut self, h: &Header, path: u8, now: Instant) -> ControlVerdict {
+        // What the LAN resolver told may be the address of another machine, which knows nothing of
+        // this connection and says so.
+        if h.ptype == PacketType::TcsDown && !self.links.is_trusted(path) {
+            return ControlVerdict::Drop(ControlDrop::Path);
+        }
         match self.tcs.on_control(h, now) {
             Err(reason) => return ControlVerdict::Drop(reason),
             Ok(change) => self.changed(change),
         }
+        self.links.heard(path, now);
         ControlVerdict::Taken
     }
 
@@ -207,13 +313,25 @@ impl Session {
         open && self.down.is_none() && self.tx.can_push()
     }
 
-    /// Takes the number for a message that fits one frame, unless the window is full or there is
-    /// no connection. It is transmitted once the connection is up.
-    pub fn push(&mut self) -> Option<u32> {
+    /// Whether a message should be pushed now, and not wait where a more urgent one can overtake
+    /// it.
+    pub fn wants_more(&self) -> bool {
+        self.can_push() && self.tx.is_hungry()
+    }
+
+    /// Takes the number for a message of `length` bytes, unless the window is full or there is no
+    /// connection. It is transmitted once the connection is up.
+    pub fn push(&mut self, length: u32) -> Option<u32> {
         if !self.can_push() {
             return None;
         }
-        self.tx.push()
+        self.tx.push(length)
+    }
+
+    /// The message that was pushed as `seq` is given up, if it is not acknowledged: from now on an
+    /// empty one of layer SEQ takes its place. Says whether that is so.
+    pub fn give_up(&mut self, seq: u32) -> bool {
+        self.tx.give_up(seq)
     }
 
     /// How many messages were pushed and are not acknowledged.
@@ -221,17 +339,41 @@ impl Session {
         self.tx.unacknowledged()
     }
 
-    /// A message of the peer, or a fragment of one.
-    pub fn on_data(&mut self, h: &Header, now: Instant) -> RxVerdict {
-        if self.down.is_some() || !self.matches(h) {
+    /// A message of the peer, or a fragment of one, by `path`. `parts` tells what came of that
+    /// message before, if it is in several pieces.
+    pub fn on_data(
+        &mut self,
+        h: &Header,
+        path: u8,
+        parts: Option<&mut Reassembly>,
+        now: Instant,
+    ) -> RxVerdict {
+        if !self.takes_data(h, path, now) {
             return RxVerdict::Drop(RxDrop::State);
+        }
+        self.rx.arrived(h, parts, now, self.timers.hold)
+    }
+
+    /// A ping of the peer, or the answer to one of ours, by `path`. Says whether it was taken.
+    pub fn on_ping(&mut self, h: &Header, is_reply: bool, path: u8, now: Instant) -> bool {
+        if !self.takes_data(h, path, now) {
+            return false;
+        }
+        if !is_reply {
+            self.pongs |= 1 << (path & 7);
+        }
+        true
+    }
+
+    /// Whether data of the peer are for the connection there is. They show that it has our REM_UP.
+    fn takes_data(&mut self, h: &Header, path: u8, now: Instant) -> bool {
+        if self.down.is_some() || !self.matches(h) {
+            return false;
         }
         let change = self.tcs.on_sign_of_peer(now);
         self.changed(change);
-        if self.state() != State::Up {
-            return RxVerdict::Drop(RxDrop::State);
-        }
-        self.rx.arrived(h, now, self.timers.hold)
+        self.links.heard(path, now);
+        self.state() == State::Up
     }
 
     /// A held message whose turn has come; it counts as delivered. To be called after
@@ -245,28 +387,40 @@ impl Session {
         self.rx.held()
     }
 
-    /// An ACK of the peer.
-    pub fn on_ack(&mut self, h: &Header, now: Instant) -> Result<(), AckDrop> {
-        if self.state() != State::Up || !self.matches(h) {
-            return Err(AckDrop::State);
-        }
-        self.tx.acknowledged(h.seq, h.offset, now)
+    /// How many messages have come in part.
+    pub fn partial(&self) -> u32 {
+        self.rx.partial()
     }
 
-    /// A NACK of the peer, with the ranges that it lists. A message is one fragment, so whichever
-    /// range is missing, all of the message is sent again.
-    pub fn on_nack(
+    /// An ACK of the peer, by `path`, with the room that it tells.
+    pub fn on_ack(
         &mut self,
         h: &Header,
-        mut ranges: impl Iterator<Item = Range>,
+        room: Option<u32>,
+        path: u8,
+        now: Instant,
     ) -> Result<(), AckDrop> {
         if self.state() != State::Up || !self.matches(h) {
             return Err(AckDrop::State);
         }
-        match ranges.next() {
-            Some(_) => self.tx.missed(h.seq),
-            None => Ok(()),
+        self.links.heard(path, now);
+        self.tx.set_room(room);
+        self.tx.acknowledged(h.seq, h.offset, now)
+    }
+
+    /// A NACK of the peer, by `path`, with the ranges that it lists.
+    pub fn on_nack(
+        &mut self,
+        h: &Header,
+        ranges: impl Iterator<Item = Range>,
+        path: u8,
+        now: Instant,
+    ) -> Result<(), AckDrop> {
+        if self.state() != State::Up || !self.matches(h) {
+            return Err(AckDrop::State);
         }
+        self.links.heard(path, now);
+        self.tx.missed(h.seq, ranges, now)
     }
 
     /// The peer answered our message `seq`, which acknowledges that one.
@@ -284,27 +438,93 @@ impl Session {
     pub fn on_timer(&mut self, now: Instant) {
         let change = self.tcs.timed_out(now, &self.timers);
         self.changed(change);
-        if self.state() == State::Up && self.tx.timed_out(now, &self.timers) {
-            self.tcs.abort(now);
-            self.drop_all(DownReason::LinkFailed);
+        if self.state() != State::Up {
+            return;
+        }
+        self.links.expire(now, &self.timers);
+        if self.links.are_dead(&self.timers) {
+            return self.fail(now);
+        }
+        match self.tx.timed_out(now, &self.timers) {
+            TimedOut::No => {}
+            TimedOut::Failed => self.fail(now),
+            TimedOut::Retry { path } => {
+                if let Some(other) = self.links.timed_out(path, self.tx.flight(), now) {
+                    self.tx.move_path(path, other, now);
+                }
+            }
         }
     }
 
-    /// The next frame to transmit.
-    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
-        match self.tcs.poll() {
-            Some(PacketType::TcsInit) => return Some(Transmit::Init),
-            Some(packet) => return Some(Transmit::Control(packet)),
-            None => {}
+    /// There is no way to the peer.
+    fn fail(&mut self, now: Instant) {
+        self.tcs.abort(now);
+        self.drop_all(DownReason::LinkFailed);
+    }
+
+    /// What went by `path` takes another one, if there is one.
+    fn leave_path(&mut self, path: u8, now: Instant) {
+        if let Some(other) = self.links.choose(self.tx.flight()) {
+            if other != path {
+                self.tx.move_path(path, other, now);
+            }
+        }
+    }
+
+    /// The next frame to transmit, and by which way.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<(Transmit, Via)> {
+        if let Some(packet) = self.tcs.poll() {
+            return Some(self.control(packet));
         }
         if self.state() != State::Up {
             return None;
         }
-        if let Some((seq, next)) = self.rx.poll_ack(now) {
-            return Some(Transmit::Ack { seq, next });
+        let back = Via::Path(self.links.back());
+        match self.rx.poll(now) {
+            Some(Report::Ack { cause, next }) => {
+                let ack = Transmit::Ack {
+                    seq: cause,
+                    next,
+                    room: self.room,
+                };
+                return Some((ack, back));
+            }
+            Some(Report::Nack { seq }) => return Some((Transmit::Nack { seq }, back)),
+            None => {}
         }
-        let (seq, first_time) = self.tx.poll(now)?;
-        Some(Transmit::Message { seq, first_time })
+        if let Some(heartbeat) = self.poll_heartbeat(now) {
+            return Some(heartbeat);
+        }
+        let path = self.links.choose(self.tx.flight())?;
+        let piece = self.tx.poll(now, path)?;
+        let via = match self.links.policy() {
+            Policy::Redundant => Via::Every,
+            _ => Via::Path(piece.path),
+        };
+        Some((Transmit::Piece(piece), via))
+    }
+
+    fn poll_heartbeat(&mut self, now: Instant) -> Option<(Transmit, Via)> {
+        if self.pongs != 0 {
+            let path = self.pongs.trailing_zeros();
+            self.pongs &= self.pongs.wrapping_sub(1);
+            return Some((Transmit::PingReply, Via::Path((path & 7) as u8)));
+        }
+        let path = self.links.poll_ping(now, &self.timers)?;
+        Some((Transmit::Ping, Via::Path(path)))
+    }
+
+    /// A frame of the handshake.
+    fn control(&mut self, packet: PacketType) -> (Transmit, Via) {
+        let back = Via::Path(self.links.back());
+        match packet {
+            PacketType::TcsInit => {
+                let path = self.links.next().unwrap_or(self.links.back());
+                (Transmit::Init, Via::Path(path))
+            }
+            PacketType::TcsDown => (Transmit::Control(packet), Via::Every),
+            _ => (Transmit::Control(packet), back),
+        }
     }
 
     /// A message that is acknowledged: the caller frees what it keeps of it.
@@ -327,11 +547,12 @@ impl Session {
             return handshake;
         }
         let delivery = earliest(self.rx.deadline(), self.tx.deadline(&self.timers));
-        earliest(handshake, delivery)
+        let heartbeat = self.links.deadline(&self.timers);
+        earliest(earliest(handshake, delivery), heartbeat)
     }
 
-    /// The header of a frame to transmit. `layer` and `length` are those of its payload; they count
-    /// for INIT and for messages only, as nothing else has one.
+    /// The header of a frame to transmit. `layer` is that of a message, and `length` that of a
+    /// payload which the caller makes: of INIT, NACK, and the heartbeat.
     pub fn header(&self, t: &Transmit, layer: Layer, length: u32) -> Header {
         let LocalIds { conn_id, nd } = self.local();
         let mut h = Header {
@@ -343,28 +564,42 @@ impl Session {
             src_conn_id: conn_id,
             dst_conn_id: self.peer_conn_id(),
             seq: 0,
-            qos_type: 0,
-            src_qos_idx: 0,
+            qos_type: self.qos.0,
+            src_qos_idx: self.qos.1,
             offset: 0,
-            length: 0,
+            length,
             crc: 0,
         };
         match *t {
-            Transmit::Control(packet) => h.ptype = packet,
-            Transmit::Init => {
-                h.ptype = PacketType::TcsInit;
-                h.length = length;
+            Transmit::Control(packet) => {
+                h.ptype = packet;
+                h.length = 0;
             }
-            Transmit::Message { seq, .. } => {
+            Transmit::Init => h.ptype = PacketType::TcsInit,
+            Transmit::Piece(piece) => {
+                let part = piece.fragment;
                 h.layer = layer;
-                h.seq = seq;
-                h.length = length;
+                h.flags = Flags::of_fragment(part.first, part.last);
+                h.seq = piece.seq;
+                h.offset = part.offset;
+                h.length = part.length;
             }
-            Transmit::Ack { seq, next } => {
+            Transmit::Ack { seq, next, room } => {
                 h.ptype = PacketType::Ack;
                 h.seq = seq;
                 h.offset = next;
+                h.length = 0;
+                if room.is_some() {
+                    h.layer = Layer::Seq;
+                    h.length = ROOM_LEN as u32;
+                }
             }
+            Transmit::Nack { seq } => {
+                h.ptype = PacketType::Nack;
+                h.layer = Layer::Seq;
+                h.seq = seq;
+            }
+            Transmit::Ping | Transmit::PingReply => h.layer = Layer::Nr,
         }
         h
     }
@@ -379,14 +614,27 @@ impl Session {
         self.tx.timeout(&self.timers)
     }
 
+    /// Fragments that may be under way, and those that are.
+    pub fn window(&self) -> (u32, u32) {
+        let sum = |total: u32, n: &u32| total.saturating_add(*n);
+        (self.tx.window(), self.tx.flight().iter().fold(0, sum))
+    }
+
+    /// What happened to the paths since this was last called.
+    pub fn take_link_counters(&mut self) -> LinkCounters {
+        self.links.take_counters()
+    }
+
     /// What the sender did since this was last called, over all connections.
     pub fn take_counters(&mut self) -> TxCounters {
         self.tx.take_counters()
     }
 
     /// Makes ready for a new connection.
-    fn begin(&mut self, cfg: &Config) {
+    fn begin(&mut self, cfg: &Config, now: Instant) {
         self.timers = Timers::new(cfg);
+        self.links.distrust(now);
+        self.pongs = 0;
         self.tx.restart(self.first_seq);
         self.rx = Rx::new(self.first_seq);
         self.up = false;

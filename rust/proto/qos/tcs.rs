@@ -71,6 +71,8 @@ pub enum ControlDrop {
     State,
     /// It is not a frame of the handshake.
     Type,
+    /// It came by a path by which the peer was never heard.
+    Path,
 }
 
 /// What we call a connection: our id for it, and our number for the peer.

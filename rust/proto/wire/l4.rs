@@ -128,6 +128,11 @@ impl Flags {
     /// What is not cut into fragments is first and last.
     pub const WHOLE: Self = Self::FIRST.union(Self::LAST);
 
+    /// The flags of a fragment.
+    pub const fn of_fragment(first: bool, last: bool) -> Self {
+        Self(first as u8 | (last as u8) << 1)
+    }
+
     /// The flags that travel as `bits`.
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits)
