@@ -50,6 +50,16 @@ impl Charge {
     }
 }
 
+/// How many bytes of frames `peer` may still make this node hold, if that is little.
+pub(super) fn room(peer: &Peer) -> Option<u32> {
+    let of_peer = PEER_LIMIT - peer.waiting.load(Relaxed);
+    let of_node = NODE_LIMIT - peer.node.waiting.load(Relaxed);
+    let little = of_peer < PEER_LIMIT / 2 || of_node < NODE_LIMIT / 4;
+    // What frames take is about twice of what they carry.
+    let room = of_peer.min(of_node).max(0) / 2;
+    little.then(|| u32::try_from(room).unwrap_or(u32::MAX))
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
         for account in self.accounts() {

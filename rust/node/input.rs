@@ -22,8 +22,17 @@ use crate::{
         },
     },
     proto::{
-        names::Fqnn,
+        names::{
+            Fqnn,
+            Policy, //
+        },
         wire::{
+            ack::{
+                parse_room,
+                Ranges,
+                MAX_RANGES,
+                RANGE_LEN, //
+            },
             l4::{
                 self,
                 Flags,
@@ -35,6 +44,7 @@ use crate::{
                 MAX_PAD, //
             },
             lr,
+            nr,
             tcs::Init, //
         },
     },
@@ -86,17 +96,11 @@ fn take(link: &Arc<Link>, mut frame: RxSkb) -> Result<(), Counter> {
     match header.ptype {
         PacketType::TcsInit => init(link, &header, frame),
         PacketType::TcsRemUp | PacketType::TcsUp | PacketType::TcsDown | PacketType::TcsRemDown => {
-            peer_of(link, &header, &frame)?.on_control(&header);
-            Ok(())
+            peer_of(link, &header)?.on_control(link, frame.src_mac(), &header)
         }
         PacketType::User | PacketType::UserData => data(link, &header, frame),
-        PacketType::Ack => {
-            peer_of(link, &header, &frame)?.on_ack(&header);
-            Ok(())
-        }
-        // A message of one fragment that is missing is missing as a whole, and its sender's timer
-        // repeats it; this version sends no NACK and needs none.
-        PacketType::Nack => Err(Counter::DropFragment),
+        PacketType::Ack => ack(link, &header, frame),
+        PacketType::Nack => nack(link, &header, frame),
         PacketType::Lres => Err(Counter::DropType),
     }
 }
@@ -146,35 +150,76 @@ fn check_crc(node: &Node, header: &Header, packet: &RxSkb) -> Result<(), Counter
     }
 }
 
-/// The peer whose session a packet belongs to.
-fn peer_of(link: &Link, header: &Header, frame: &RxSkb) -> Result<Arc<Peer>, Counter> {
-    let peer = link
-        .node
+/// The peer whose session a packet belongs to, by the id that it names.
+fn peer_of(link: &Link, header: &Header) -> Result<Arc<Peer>, Counter> {
+    link.node
         .peer_by_connection(header.dst_conn_id)
-        .ok_or(Counter::DropUnknownConn)?;
-    if peer.is_from(link, frame.src_mac(), header) {
-        Ok(peer)
-    } else {
-        Err(Counter::DropWrongPeer)
-    }
+        .ok_or(Counter::DropUnknownConn)
 }
 
-/// A message.
+/// An acknowledgement.
+fn ack(link: &Link, header: &Header, mut frame: RxSkb) -> Result<(), Counter> {
+    let peer = peer_of(link, header)?;
+    let from = frame.src_mac();
+    let length = frame.len();
+    let payload = frame.pull(length).ok_or(Counter::DropNoMemory)?;
+    let room = parse_room(payload).map_err(|_| Counter::DropAck)?;
+    peer.on_ack(link, from, header, room)
+}
+
+/// What a peer misses of a message.
+fn nack(link: &Link, header: &Header, mut frame: RxSkb) -> Result<(), Counter> {
+    let peer = peer_of(link, header)?;
+    let from = frame.src_mac();
+    // More than there can be is not looked at.
+    let length = frame.len().min(MAX_RANGES * RANGE_LEN + 1);
+    let payload = frame.pull(length).ok_or(Counter::DropNoMemory)?;
+    let ranges = Ranges::parse(payload).map_err(|_| Counter::DropAck)?;
+    link.counters.nacked.add(1, Relaxed);
+    peer.on_nack(link, from, header, ranges)
+}
+
+/// A message, a part of one, or a heartbeat.
 fn data(link: &Arc<Link>, header: &Header, frame: RxSkb) -> Result<(), Counter> {
-    match peer_of(link, header, &frame) {
-        Ok(peer) => {
-            if header.layer == Layer::Nr && header.seq == 0 {
-                // A heartbeat. It has no number, and is answered by no call of this version.
-                return Err(Counter::DropNr);
-            }
-            peer.on_data(header, frame);
-            Ok(())
-        }
-        Err(Counter::DropUnknownConn) => {
+    let peer = match peer_of(link, header) {
+        Ok(peer) => peer,
+        Err(counter) => {
             answer_down(link, header, frame.src_mac());
-            Err(Counter::DropUnknownConn)
+            return Err(counter);
         }
-        Err(counter) => Err(counter),
+    };
+    if header.layer == Layer::Nr && header.seq == 0 {
+        return heartbeat(link, &peer, header, frame);
+    }
+    let frame = match link.node.options.ret_drvr_rx_buf.load(Relaxed) {
+        0 => frame,
+        _ => {
+            let stats = &link.node.stats;
+            stats.add(Counter::RxCopied, frame.len() as u64);
+            frame.copied().map_err(|_| Counter::DropNoMemory)?
+        }
+    };
+    let taken = peer.on_data(link, header, frame);
+    if matches!(taken, Err(Counter::DropDuplicate)) {
+        link.counters.duplicates.add(1, Relaxed);
+    }
+    taken
+}
+
+/// A ping, or the answer to one.
+fn heartbeat(
+    link: &Link,
+    peer: &Arc<Peer>,
+    header: &Header,
+    mut frame: RxSkb,
+) -> Result<(), Counter> {
+    let from = frame.src_mac();
+    let length = frame.len().min(nr::MAX_LEN);
+    let payload = frame.pull(length).ok_or(Counter::DropNoMemory)?;
+    match nr::Message::parse(payload) {
+        Ok(nr::Message::Ping) => peer.on_ping(link, from, header, false),
+        Ok(nr::Message::PingReply) => peer.on_ping(link, from, header, true),
+        _ => Err(Counter::DropNr),
     }
 }
 
@@ -227,11 +272,20 @@ fn init(link: &Arc<Link>, header: &Header, mut frame: RxSkb) -> Result<(), Count
     if !is_station(from) || node.is_ending() {
         return Err(Counter::DropState);
     }
-    let peer = node.peer_or_new(&theirs, true).map_err(resolver::refused)?;
+    let base = node.peer_or_new(&theirs, true).map_err(resolver::refused)?;
+    let peer = match header.src_qos_idx {
+        0 => base,
+        number => {
+            let policy = Policy::from_wire(header.qos_type).ok_or(Counter::DropTcsMalformed)?;
+            node.variant_of_peer(&base, policy, number)
+                .map_err(resolver::refused)?
+        }
+    };
     peer.on_init(link, from, header, mine < theirs)
         .map_err(|error| match error {
             ENOSPC => Counter::DropLimit,
             EHOSTDOWN => Counter::DropState,
+            EEXIST => Counter::LrDuplicateName,
             _ => Counter::DropNoMemory,
         })
 }

@@ -56,6 +56,13 @@ pub(crate) struct LinkCounters {
     pub(crate) rxd_bad_dr: Atomic<u64>,
     /// Frames that the protocol dropped; `drop ...` tells why.
     pub(crate) rxd_bad_l4: Atomic<u64>,
+    /// Fragments that were sent again by it.
+    pub(crate) retransmitted: Atomic<u64>,
+    /// NACKs that were sent by it, and that came by it.
+    pub(crate) nacks: Atomic<u64>,
+    pub(crate) nacked: Atomic<u64>,
+    /// Messages, or fragments of one, that came by it and were there already.
+    pub(crate) duplicates: Atomic<u64>,
 }
 
 impl LinkCounters {
@@ -66,6 +73,10 @@ impl LinkCounters {
             rxd_ok: Atomic::new(0),
             rxd_bad_dr: Atomic::new(0),
             rxd_bad_l4: Atomic::new(0),
+            retransmitted: Atomic::new(0),
+            nacks: Atomic::new(0),
+            nacked: Atomic::new(0),
+            duplicates: Atomic::new(0),
         }
     }
 }
@@ -93,6 +104,11 @@ impl Link {
     pub(super) fn payload_limit(&self) -> usize {
         let overhead = super::frame::OVERHEAD;
         (self.dev.mtu() as usize).saturating_sub(overhead)
+    }
+
+    /// Whether frames can leave by it.
+    pub(super) fn has_carrier(&self) -> bool {
+        self.dev.is_up() && self.dev.has_carrier()
     }
 }
 
@@ -315,9 +331,13 @@ fn detach(node: &Arc<Node>, name: &DevName) {
     // No frame comes in by it from here on, so that no session begins; sending still works.
     drop(attached);
     // Nobody else would end them: without a way to the peer nothing is sent that could fail.
-    close_sessions(node, &link);
     for peer in node.all_peers() {
-        peer.forget_link(&link);
+        if peer.depends_on(&link) {
+            peer.close();
+        }
+        if peer.is_behind(&link) {
+            peer.forget_link(&link);
+        }
     }
 }
 
@@ -330,12 +350,13 @@ pub(super) fn detach_all(node: &Arc<Node>) {
     drop(bindings);
 }
 
-/// Tells the peers beyond a link that their sessions end.
-fn close_sessions(node: &Arc<Node>, link: &Link) {
+/// Tells the peers' sessions whether frames can leave by a link.
+fn carrier_changed(node: &Arc<Node>, ifindex: u32, carrier: bool) {
+    let Some(link) = node.link_by_index(ifindex) else {
+        return;
+    };
     for peer in node.all_peers() {
-        if peer.is_behind(link) {
-            peer.close();
-        }
+        peer.carrier_changed(&link, carrier);
     }
 }
 
@@ -351,6 +372,7 @@ impl DevEvents for LinkEvents {
             DevEvent::Register => appeared(&node, dev),
             DevEvent::Up => {
                 appeared(&node, dev);
+                carrier_changed(&node, dev.ifindex(), dev.has_carrier());
                 if node.link_by_index(dev.ifindex()).is_some() {
                     resolver::restart(&node);
                 }
@@ -362,11 +384,20 @@ impl DevEvents for LinkEvents {
             }
             // With another address, or with a carrier again, the interface tells who is there.
             DevEvent::ChangeAddr | DevEvent::Change => {
+                carrier_changed(&node, dev.ifindex(), dev.has_carrier());
                 if node.link_by_index(dev.ifindex()).is_some() && dev.has_carrier() {
                     resolver::restart(&node);
                 }
             }
-            DevEvent::GoingDown | DevEvent::Down | DevEvent::ChangeMtu => {}
+            DevEvent::GoingDown | DevEvent::Down => {
+                carrier_changed(&node, dev.ifindex(), false);
+            }
+            // What is under way in frames that are too long now is cut anew.
+            DevEvent::ChangeMtu => {
+                for peer in node.all_peers() {
+                    peer.pump();
+                }
+            }
         }
     }
 }

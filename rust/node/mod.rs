@@ -21,9 +21,13 @@ mod charge;
 mod frame;
 mod input;
 mod link;
+mod paths;
 mod peer;
 mod resolver;
 mod table;
+mod transmit;
+mod transport;
+mod variant;
 
 pub(crate) use self::{
     charge::Charge,

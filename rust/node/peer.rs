@@ -2,30 +2,36 @@
 
 //! A peer: another node, how to reach it, and the session with it.
 //!
-//! The machines of `proto` decide; this file keeps what they speak of. A message to be sent lies in
-//! the slot of its sequence number until it is acknowledged. A message received lies in the slot of
-//! its number until all before it have been delivered. All of it is under the peer's lock;
-//! transmitting, delivering and waking happen after the lock is dropped.
+//! The machines of `proto` decide; [`super::transport`] keeps the messages that they speak of, and
+//! [`super::transmit`] does what they say. All of it is under the peer's lock; transmitting,
+//! delivering and waking happen after the lock is dropped.
 
 use super::{
-    charge::Charge,
-    frame::{
-        self,
-        Draft, //
-    },
+    frame::Draft,
     link::Link,
     now,
+    paths::{
+        Path,
+        Paths, //
+    },
+    transmit::Ended,
+    transport::{
+        Outgoing,
+        Transport,
+        Undelivered, //
+    },
+    variant::Variant,
     Node, //
 };
 use crate::{
     ipc,
     knet::{
         lock::SpinLockBh,
+        log::pr_warn_ratelimited,
         new_spinlock_bh,
         skb::{
             Context,
-            RxSkb,
-            TxSkb, //
+            RxSkb, //
         },
         timer::{
             impl_timer,
@@ -39,32 +45,33 @@ use crate::{
         },
     },
     proto::{
-        l4::window::{
-            self,
-            SLOTS as WINDOW, //
-        },
         names::Fqnn,
-        qos::session::{
-            ControlDrop,
-            ControlVerdict,
-            DownReason,
-            Event,
-            LocalIds,
-            RxDrop,
-            RxVerdict,
-            Session,
-            State,
-            Transmit, //
+        qos::{
+            links::name_is_free_after,
+            session::{
+                ControlDrop,
+                ControlVerdict,
+                DownReason,
+                Event,
+                LocalIds,
+                PathState,
+                RxDrop,
+                Session,
+                State, //
+            }, //
         },
-        time::Instant,
+        time::{
+            Instant,
+            Nanos, //
+        },
         wire::{
+            ack::Range,
             kif::Message,
             l4::{
                 Header,
                 Layer,
-                PacketType, //
-            },
-            tcs::Init, //
+                MAX_MESSAGE, //
+            }, //
         },
     },
     stats::{
@@ -73,7 +80,6 @@ use crate::{
     },
 };
 use kernel::{
-    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::{
         atomic::{
@@ -83,7 +89,6 @@ use kernel::{
         Arc, //
     },
 };
-use pin_init::init_array_from_fn;
 
 /// Messages that may wait for a place in the window before a program that sends is made to wait.
 const PENDING_SOFT: usize = 64;
@@ -107,16 +112,6 @@ impl Patience {
     }
 }
 
-/// Frames that are collected under the lock at a time.
-const BATCH: usize = 8;
-
-/// How to reach a peer.
-#[derive(Clone)]
-pub(crate) struct Path {
-    pub(crate) link: Arc<Link>,
-    pub(crate) mac: [u8; 6],
-}
-
 /// What a message is, so that its answer can acknowledge it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
@@ -130,133 +125,27 @@ pub(crate) enum Tag {
     Farewell,
 }
 
-/// A message on its way out.
-struct Outgoing {
-    draft: Draft,
-    tag: Tag,
-    /// The number of the peer's message that it answers, and so acknowledges.
-    answers: Option<u32>,
-}
-
-/// A message in the window: sent, not yet acknowledged.
-struct Unacknowledged {
-    seq: u32,
-    outgoing: Outgoing,
-}
-
-/// A message that came, not yet delivered.
-struct Undelivered {
-    seq: u32,
-    layer: Layer,
-    skb: RxSkb,
-    /// Paid while it waits for an earlier one.
-    _charge: Option<Charge>,
-}
-
-/// A session with what it has under way.
-struct Transport {
-    session: Session,
-    tx: [Option<Unacknowledged>; WINDOW],
-    rx: [Option<Undelivered>; WINDOW],
-    pending: KVec<Outgoing>,
-    /// The next sequence number to deliver, and the one after the last that may be delivered.
-    deliver: u32,
-    deliver_end: u32,
-    /// One CPU delivers at a time, so that the order holds.
-    delivering: bool,
-}
-
-impl Transport {
-    /// An empty one, made in place: it is far too big for a kernel stack.
-    fn new() -> Result<KBox<Self>> {
-        KBox::init(
-            try_init!(Self {
-                session: Session::new(),
-                tx <- init_array_from_fn(|_| None),
-                rx <- init_array_from_fn(|_| None),
-                pending: KVec::new(),
-                deliver: 1,
-                deliver_end: 1,
-                delivering: false,
-            }),
-            GFP_ATOMIC | __GFP_NOWARN,
-        )
-    }
-
-    fn slot(seq: u32) -> usize {
-        window::slot(seq)
-    }
-
-    /// Forgets every message, when the session they belong to has ended.
-    fn clear(&mut self) -> u64 {
-        let mut lost = self.pending.len() as u64;
-        self.pending.clear();
-        for slot in &mut self.tx {
-            lost += u64::from(slot.take().is_some());
-        }
-        for slot in &mut self.rx {
-            *slot = None;
-        }
-        self.deliver = 1;
-        self.deliver_end = 1;
-        // A CPU that is delivering sees that the connection is another, and leaves.
-        self.delivering = false;
-        lost
-    }
-
-    /// Moves messages from the queue into the window while there is room.
-    fn fill_window(&mut self) {
-        while !self.pending.is_empty() && self.session.can_push() {
-            let Some(seq) = self.session.push() else {
-                return;
-            };
-            let Ok(outgoing) = self.pending.remove(0) else {
-                return;
-            };
-            if let Some(seq) = outgoing.answers {
-                self.session.answering(seq);
-            }
-            if let Some(slot) = self.tx.get_mut(Self::slot(seq)) {
-                *slot = Some(Unacknowledged { seq, outgoing });
-            }
-        }
-    }
-
-    /// The sequence number of the message with this tag, while it is unacknowledged.
-    fn seq_of(&self, tag: Tag) -> Option<u32> {
-        self.tx
-            .iter()
-            .flatten()
-            .find(|sent| sent.outgoing.tag == tag)
-            .map(|sent| sent.seq)
-    }
-
-    /// Takes the next message whose turn it is.
-    fn take_ready(&mut self) -> Option<Undelivered> {
-        if self.deliver == self.deliver_end {
-            return None;
-        }
-        let held = self.rx.get_mut(Self::slot(self.deliver))?.take();
-        self.deliver = self.deliver.wrapping_add(1);
-        held
-    }
-}
-
 /// What a peer is, under its lock.
-struct Inner {
-    path: Option<Path>,
+pub(super) struct Inner {
+    pub(super) paths: Paths,
     /// When a packet of its own last told where it is.
     heard: Instant,
     /// The local id of the session's connection; 0: there is none that is of use.
-    connection: u32,
+    pub(super) connection: u32,
     /// The local id of a connection that has ended and whose end the peer has not confirmed; 0:
     /// there is none.
-    closing: u32,
+    pub(super) closing: u32,
     /// Whether this node opened the session.
-    opener: bool,
-    transport: Option<KBox<Transport>>,
+    pub(super) opener: bool,
+    pub(super) transport: Option<KBox<Transport>>,
     /// When the timer goes off; `None`: it does not.
-    armed: Option<Instant>,
+    pub(super) armed: Option<Instant>,
+    /// A CPU is transmitting. The others leave that to it, so that frames leave in order; `again`
+    /// tells it that there is more.
+    pub(super) pumping: bool,
+    pub(super) again: bool,
+    /// When the peer was asked whether it lives, because another machine claims its name.
+    challenged: Option<Instant>,
     /// The node has ended: nothing begins any more.
     retired: bool,
 }
@@ -297,13 +186,15 @@ impl Inner {
     }
 }
 
-/// Another node.
+/// Another node; or, with a QoS of its own, another way to deal with it.
 #[pin_data]
 pub(crate) struct Peer {
     pub(crate) node: Arc<Node>,
-    /// This node's number for it.
+    /// This node's number for it, the same for every QoS.
     pub(crate) nd: u16,
     pub(crate) fqnn: Fqnn,
+    /// By which policy messages take their paths.
+    pub(crate) variant: Variant,
     /// Connections of programs here that lead to it.
     users: Atomic<i32>,
     /// Connections of its clients that lead here.
@@ -311,10 +202,10 @@ pub(crate) struct Peer {
     /// Bytes of its frames that wait here.
     pub(super) waiting: Atomic<i64>,
     #[pin]
-    inner: SpinLockBh<Inner>,
+    pub(super) inner: SpinLockBh<Inner>,
     /// Woken when there is room for messages, or the session has ended.
     #[pin]
-    room: WaitQueue,
+    pub(super) room: WaitQueue,
     #[pin]
     timer: Timer,
 }
@@ -334,77 +225,50 @@ impl TimerOwner for Peer {
     }
 }
 
-/// What was collected under the lock and is done after it.
-struct Harvest {
-    frames: [Option<Leaving>; BATCH],
-    count: usize,
-    path: Option<Path>,
-    event: Option<Ended>,
-    /// A connection id whose end the peer has confirmed, or no longer needs to; 0: none.
-    closed: u32,
-    /// The one before it, whose end nobody confirmed; 0: none.
-    replaced: u32,
-    came_up: bool,
-    made_room: bool,
-}
-
-/// A frame that leaves.
-enum Leaving {
-    Message(TxSkb),
-    Control(Header),
-    Init(Header),
-}
-
-/// A session that has ended.
-struct Ended {
-    connection: u32,
-    reason: DownReason,
-}
-
-impl Harvest {
-    fn new() -> Self {
-        Self {
-            frames: [const { None }; BATCH],
-            count: 0,
-            path: None,
-            event: None,
-            closed: 0,
-            replaced: 0,
-            came_up: false,
-            made_room: false,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.count >= BATCH
-    }
-
-    fn add(&mut self, leaving: Leaving) {
-        if let Some(place) = self.frames.get_mut(self.count) {
-            *place = Some(leaving);
-            self.count += 1;
-        }
-    }
+/// How a session stands, for a listing.
+pub(crate) struct Status {
+    pub(crate) state: State,
+    /// Fragments that may be under way, and that are.
+    pub(crate) window: (u32, u32),
+    /// The round trip as measured, if it was.
+    pub(crate) round_trip: Option<Nanos>,
+    /// After what time a message is sent again.
+    pub(crate) timeout: Nanos,
+    /// Messages that wait for a place in the window, and those that are not acknowledged.
+    pub(crate) waiting: usize,
+    pub(crate) unacknowledged: u32,
+    /// Messages that came before their turn, and those that came in part.
+    pub(crate) held: u32,
+    pub(crate) partial: u32,
 }
 
 impl Peer {
-    pub(super) fn new(node: &Arc<Node>, nd: u16, fqnn: &Fqnn) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        node: &Arc<Node>,
+        nd: u16,
+        fqnn: &Fqnn,
+        variant: Variant,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 node: node.clone(),
                 nd,
                 fqnn: fqnn.clone(),
+                variant,
                 users: Atomic::new(0),
                 clients: Atomic::new(0),
                 waiting: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
-                    path: None,
+                    paths: Paths::new(),
                     heard: now(),
                     connection: 0,
                     closing: 0,
                     opener: false,
                     transport: None,
                     armed: None,
+                    pumping: false,
+                    again: false,
+                    challenged: None,
                     retired: false,
                 }),
                 room <- WaitQueue::new(),
@@ -414,9 +278,14 @@ impl Peer {
         )
     }
 
+    /// The number by which programs name the node, with this QoS.
+    pub(crate) fn descriptor(&self) -> u32 {
+        u32::from(self.variant.index) << 16 | u32::from(self.nd)
+    }
+
     /// Whether it is known where the peer is.
     pub(crate) fn is_located(&self) -> bool {
-        self.inner.lock().path.is_some()
+        !self.inner.lock().paths.is_empty()
     }
 
     /// A connection begins to lead to the peer.
@@ -453,7 +322,7 @@ impl Peer {
     /// Ends the peer, if no connection leads to it and there is no session with it: says whether.
     /// Legal in softirq.
     pub(super) fn retire_if_unused(&self) -> bool {
-        let path = {
+        let paths = {
             let mut inner = self.inner.lock();
             let used = self.users.load(Relaxed) != 0
                 || inner.connection != 0
@@ -464,57 +333,116 @@ impl Peer {
                 return false;
             }
             inner.retired = true;
-            inner.path.take()
+            core::mem::replace(&mut inner.paths, Paths::new())
         };
-        drop(path);
+        drop(paths);
         true
+    }
+
+    /// A packet told where the peer is. A session takes a path that is new to it only when the peer
+    /// has answered on it.
+    pub(super) fn locate(self: &Arc<Self>, link: &Arc<Link>, mac: [u8; 6]) {
+        let (added, old) = {
+            let mut guard = self.inner.lock();
+            let inner = &mut *guard;
+            inner.heard = now();
+            if inner.retired {
+                return;
+            }
+            let known = !inner.paths.is_empty();
+            match inner.tell(link, mac) {
+                Some((_, added, old)) => {
+                    if added && known {
+                        self.node.stats.count(Counter::NdChanged);
+                    }
+                    self.apply_policy(inner);
+                    (added, old)
+                }
+                None => (false, None),
+            }
+        };
+        // A path may hold the last reference on a link.
+        drop(old);
+        if added {
+            self.pump();
+        }
+    }
+
+    /// The session goes by the policy of this variant of the peer.
+    fn apply_policy(&self, inner: &mut Inner) {
+        let named = self.variant.named(&inner.paths);
+        if let Some(transport) = inner.transport.as_mut() {
+            let variant = &self.variant;
+            transport
+                .session
+                .set_policy(variant.policy, variant.wire_index(), named);
+        }
+    }
+
+    /// The link is gone: so are the paths by it.
+    pub(super) fn forget_link(self: &Arc<Self>, link: &Link) {
+        loop {
+            let old = {
+                let mut guard = self.inner.lock();
+                let inner = &mut *guard;
+                let behind = inner.paths.iter().find(|(_, path)| path.is_by(link));
+                let Some((at, _)) = behind else {
+                    break;
+                };
+                if let Some(transport) = inner.transport.as_mut() {
+                    transport.session.remove_path(at, now());
+                }
+                inner.paths.remove(at)
+            };
+            drop(old);
+        }
+        self.pump();
+    }
+
+    /// The interface of a link has a carrier again, or has lost it.
+    pub(super) fn carrier_changed(self: &Arc<Self>, link: &Link, carrier: bool) {
+        let concerned = {
+            let mut guard = self.inner.lock();
+            let inner = &mut *guard;
+            let bits = inner.paths.by(|other| other.is(link));
+            if let Some(transport) = inner.transport.as_mut() {
+                for at in (0u8..8).filter(|at| bits >> at & 1 != 0) {
+                    transport.session.set_carrier(at, carrier, now());
+                }
+            }
+            bits != 0
+        };
+        if concerned {
+            self.pump();
+        }
+    }
+
+    /// Whether a session would lose its last path with `link`.
+    pub(super) fn depends_on(&self, link: &Link) -> bool {
+        let inner = self.inner.lock();
+        !inner.paths.is_empty() && inner.paths.iter().all(|(_, path)| path.is_by(link))
     }
 
     /// Whether the peer is reached by `link`.
     pub(super) fn is_behind(&self, link: &Link) -> bool {
-        let inner = self.inner.lock();
-        inner.path.as_ref().is_some_and(|path| path.link.is(link))
+        self.inner.lock().paths.by(|other| other.is(link)) != 0
     }
 
-    /// A packet told where the peer is. A session that is up keeps to the address that it was made
-    /// with; if that has gone stale, the session fails and the name is asked for again.
-    pub(super) fn locate(&self, link: &Arc<Link>, mac: [u8; 6]) {
-        let path = Path {
-            link: link.clone(),
-            mac,
-        };
-        let mut inner = self.inner.lock();
-        inner.heard = now();
-        let same = |old: &Path| old.mac == mac && old.link.is(link);
-        let old = match &inner.path {
-            Some(old) if same(old) || inner.connection != 0 => Some(path),
-            Some(_) => {
-                self.node.stats.count(Counter::NdChanged);
-                inner.path.replace(path)
+    /// All paths, for a variant of the same node.
+    pub(super) fn tell_paths(&self, other: &Arc<Peer>) {
+        for at in 0u8..8 {
+            let path = self.inner.lock().paths.get(at).cloned();
+            if let Some(path) = path {
+                other.locate(&path.link, path.mac);
             }
-            None => inner.path.replace(path),
-        };
-        drop(inner);
-        // A path may hold the last reference on a link.
-        drop(old);
-    }
-
-    /// The link is gone: so is the way to the peer.
-    pub(super) fn forget_link(&self, link: &Link) {
-        let mut inner = self.inner.lock();
-        let old = match &inner.path {
-            Some(path) if path.link.is(link) => inner.path.take(),
-            _ => None,
-        };
-        drop(inner);
-        drop(old);
+        }
     }
 
     /// Where the peer is, when it was last heard of, and how its session stands; for a listing.
     pub(crate) fn describe(&self) -> (Option<Path>, Instant, State) {
         let inner = self.inner.lock();
         (
-            inner.path.clone(),
+            inner.paths.first().cloned(),
             inner.heard,
             inner
                 .transport
@@ -523,13 +451,49 @@ impl Peer {
         )
     }
 
-    /// The longest L4 payload that reaches the peer in one frame, in bytes.
+    /// How the session stands; `None` without one.
+    pub(crate) fn status(&self) -> Option<Status> {
+        let inner = self.inner.lock();
+        let transport = inner.transport.as_ref()?;
+        let session = &transport.session;
+        if session.state() == State::Closed {
+            return None;
+        }
+        Some(Status {
+            state: session.state(),
+            window: session.window(),
+            round_trip: session.rtt(),
+            timeout: session.retransmit_timeout(),
+            waiting: transport.waiting(),
+            unacknowledged: session.unacknowledged(),
+            held: session.held(),
+            partial: session.partial(),
+        })
+    }
+
+    /// The path at `at` and how the session sees it; `None` if there is none.
+    pub(crate) fn path_at(&self, at: u8) -> Option<(Path, PathState)> {
+        let inner = self.inner.lock();
+        let path = inner.paths.get(at)?.clone();
+        let state = match &inner.transport {
+            Some(transport) => transport.session.links().state(at),
+            None => PathState::Claimed,
+        };
+        Some((path, state))
+    }
+
+    /// The longest L4 message, in bytes.
     pub(crate) fn payload_limit(&self) -> usize {
+        MAX_MESSAGE
+    }
+
+    /// The longest payload that reaches the peer in one frame, in bytes.
+    pub(crate) fn frame_payload(&self) -> usize {
         let inner = self.inner.lock();
         inner
-            .path
-            .as_ref()
-            .map_or(1500 - frame::OVERHEAD, |path| path.link.payload_limit())
+            .paths
+            .payload()
+            .unwrap_or(1500 - super::frame::OVERHEAD)
     }
 
     /// The local id of the session's connection; 0 without one.
@@ -549,10 +513,11 @@ impl Peer {
         let connection = self.node.reserve_connection(self)?;
         let config = self.node.options.session();
 
-        let mut inner = self.inner.lock();
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
         if inner.connection != 0 || inner.retired {
             let current = inner.connection;
-            drop(inner);
+            drop(guard);
             self.node.release_connection(connection);
             return if current != 0 {
                 Ok(current)
@@ -560,22 +525,18 @@ impl Peer {
                 Err(EHOSTDOWN)
             };
         }
-        let mut unused = None;
-        let transport = match inner.transport.as_mut() {
-            Some(transport) => {
-                unused = Some(spare);
-                transport
-            }
-            None => inner.transport.insert(spare),
-        };
+        let unused = inner.provide(spare);
+        self.apply_policy(inner);
         let ids = LocalIds {
             conn_id: connection,
             nd: self.nd,
         };
-        transport.session.open(ids, now(), &config);
+        if let Some(transport) = inner.transport.as_mut() {
+            transport.session.open(ids, now(), &config);
+        }
         inner.connection = connection;
         inner.opener = true;
-        drop(inner);
+        drop(guard);
         drop(unused);
         self.node.stats.count(Counter::TxConnCreated);
         self.node.stats.enter(Gauge::Sessions);
@@ -597,7 +558,7 @@ impl Peer {
             let waiting = inner
                 .transport
                 .as_ref()
-                .map_or(0, |transport| transport.pending.len());
+                .map_or(0, |transport| transport.waiting());
             if waiting < PENDING_SOFT {
                 return Ok(());
             }
@@ -637,17 +598,33 @@ impl Peer {
                 Tag::Farewell => PENDING_LAST,
                 Tag::None | Tag::Send(_) | Tag::Connect(_) => PENDING_HARD,
             };
-            if transport.pending.len() >= limit {
+            if transport.waiting() >= limit {
                 self.node.stats.count(Counter::DropLimit);
                 return Err(ENOBUFS);
             }
-            transport
-                .pending
-                .push(outgoing, GFP_ATOMIC | __GFP_NOWARN)?;
-            transport.fill_window();
+            transport.queue(outgoing)?;
         }
         self.pump();
         Ok(())
+    }
+
+    /// The sender of the message with this tag, in the session `connection`, does not wait for its
+    /// answer any more: what has not left need not leave. Says whether the peer will see nothing of
+    /// it. No lock may be held.
+    pub(crate) fn give_up(self: &Arc<Self>, connection: u32, tag: Tag) -> bool {
+        let (unseen, dropped) = {
+            let mut inner = self.inner.lock();
+            if inner.connection != connection {
+                return true;
+            }
+            match inner.transport.as_mut() {
+                Some(transport) => transport.give_up(tag),
+                None => (true, None),
+            }
+        };
+        drop(dropped);
+        self.pump();
+        unseen
     }
 
     /// Waits like [`Self::wait_for_room`], as long as the patience lasts.
@@ -707,7 +684,7 @@ impl Peer {
     /// The node ends: nothing begins any more. Process context; sleeps until the timer is done.
     pub(super) fn retire(self: &Arc<Self>) {
         let opener;
-        let (connection, closing, path, garbage) = {
+        let (connection, closing, paths, garbage) = {
             let mut inner = self.inner.lock();
             inner.retired = true;
             opener = inner.opener;
@@ -716,12 +693,12 @@ impl Peer {
             (
                 connection,
                 closing,
-                inner.path.take(),
+                core::mem::replace(&mut inner.paths, Paths::new()),
                 inner.transport.take(),
             )
         };
         self.timer.shutdown();
-        drop(path);
+        drop(paths);
         drop(garbage);
         if closing != 0 {
             self.node.release_connection(closing);
@@ -729,7 +706,7 @@ impl Peer {
         if connection != 0 {
             self.count_end(opener);
             self.node.release_connection(connection);
-            self.session_ended(Ended {
+            self.session_ended(&Ended {
                 connection,
                 reason: DownReason::Local,
             });
@@ -737,6 +714,9 @@ impl Peer {
     }
 
     /// Takes an INIT in, which came over `link` from `mac`. Softirq.
+    ///
+    /// Errors: `ENOSPC`, `ENOMEM`, `EHOSTDOWN` when the node ends, `EEXIST` when the name belongs to
+    /// another machine.
     pub(super) fn on_init(
         self: &Arc<Self>,
         link: &Arc<Link>,
@@ -751,38 +731,37 @@ impl Peer {
             conn_id: fresh,
             nd: self.nd,
         };
-        let mut unused = None;
         let mut old_path = None;
-        let (verdict, adopted) = {
+        let mut unused = None;
+        let taken = {
             let mut guard = self.inner.lock();
             let inner = &mut *guard;
-            if inner.retired || self.node.is_ending() {
-                drop(guard);
-                self.node.release_connection(fresh);
-                return Err(EHOSTDOWN);
-            }
-            let transport = match inner.transport.as_mut() {
-                Some(transport) => {
-                    unused = Some(spare);
+            inner.heard = now();
+            self.may_init(inner, link, mac, header).and_then(|()| {
+                unused = inner.provide(spare);
+                let (path, _, old) = inner.tell(link, mac).ok_or(ENOSPC)?;
+                old_path = old;
+                self.variant.came_by(path);
+                self.apply_policy(inner);
+                let transport = inner.transport.as_mut().ok_or(ENOMEM)?;
+                let verdict =
                     transport
-                }
-                None => inner.transport.insert(spare),
-            };
-            let verdict = transport
-                .session
-                .on_init(ids, header, we_are_smaller, now(), &config);
-            let adopted = inner.adopt(fresh);
-            if adopted.is_some() {
-                old_path = inner.path.replace(Path {
-                    link: link.clone(),
-                    mac,
-                });
-                inner.heard = now();
-            }
-            (verdict, adopted)
+                        .session
+                        .on_init(ids, header, we_are_smaller, path, now(), &config);
+                Ok((verdict, inner.adopt(fresh)))
+            })
         };
         drop(unused);
         drop(old_path);
+        let (verdict, adopted) = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.node.release_connection(fresh);
+                // What asks the one that has the name.
+                self.pump();
+                return Err(error);
+            }
+        };
         if let ControlVerdict::Drop(_) = verdict {
             self.node.stats.count(Counter::DropState);
         }
@@ -794,6 +773,41 @@ impl Peer {
         Ok(())
     }
 
+    /// Whether an INIT may be looked at. One of another life, from where the peer was never heard,
+    /// may be that of another machine of the same name: the peer is asked first whether it lives.
+    fn may_init(&self, inner: &mut Inner, link: &Link, mac: [u8; 6], header: &Header) -> Result {
+        if inner.retired || self.node.is_ending() {
+            return Err(EHOSTDOWN);
+        }
+        let from = inner.paths.find(link, mac);
+        let Some(transport) = inner.transport.as_mut() else {
+            return Ok(());
+        };
+        let session = &mut transport.session;
+        let same_life = header.src_conn_id >> 16 == session.peer_conn_id() >> 16;
+        let trusted = from.is_some_and(|path| session.links().is_trusted(path));
+        if session.state() != State::Up || same_life || trusted {
+            return Ok(());
+        }
+        let patience = name_is_free_after(self.node.options.tick());
+        let silent = inner.challenged.is_some_and(|asked| {
+            session.last_heard() < asked && now() >= asked.after(patience)
+        });
+        if silent {
+            inner.challenged = None;
+            return Ok(());
+        }
+        let waits = inner
+            .challenged
+            .is_some_and(|asked| session.last_heard() < asked);
+        if !waits {
+            inner.challenged = Some(now());
+            session.ask(now());
+        }
+        pr_warn_ratelimited!("another machine opens a session under the name of a node that lives\n");
+        Err(EEXIST)
+    }
+
     /// The session has taken the id of an INIT's answer; one before it has ended.
     fn adopted(self: &Arc<Self>, adopted: Adopted) {
         self.node.stats.add(Counter::TxFailed, adopted.lost);
@@ -801,7 +815,7 @@ impl Peer {
         self.node.stats.enter(Gauge::Sessions);
         if adopted.old != 0 {
             self.count_end(adopted.opener);
-            self.session_ended(Ended {
+            self.session_ended(&Ended {
                 connection: adopted.old,
                 reason: adopted.reason,
             });
@@ -809,118 +823,140 @@ impl Peer {
         }
     }
 
-    /// Whether a frame comes from where the peer is, and is of the session's connection. The answer
-    /// to an INIT is what tells the other end's id, so the ids of session control are judged by the
-    /// session itself.
-    pub(super) fn is_from(&self, link: &Link, mac: [u8; 6], header: &Header) -> bool {
-        let inner = self.inner.lock();
-        let from_there = inner
-            .path
-            .as_ref()
-            .is_some_and(|path| path.mac == mac && path.link.is(link));
-        let is_control = !matches!(
-            header.ptype,
-            PacketType::User | PacketType::UserData | PacketType::Ack
-        );
-        let matches = |transport: &KBox<Transport>| transport.session.matches(header);
-        from_there && (is_control || inner.transport.as_ref().is_some_and(matches))
-    }
-
-    /// Takes a REM_UP, UP, DOWN or REM_DOWN in. Softirq.
-    pub(super) fn on_control(self: &Arc<Self>, header: &Header) {
+    /// Takes a REM_UP, UP, DOWN or REM_DOWN in, which came over `link` from `mac`. Softirq.
+    pub(super) fn on_control(self: &Arc<Self>, link: &Link, mac: [u8; 6], header: &Header) -> Result<(), Counter> {
         let verdict = {
-            let mut inner = self.inner.lock();
+            let mut guard = self.inner.lock();
+            let inner = &mut *guard;
+            let path = inner.paths.find(link, mac).ok_or(Counter::DropWrongPeer)?;
             inner
                 .transport
                 .as_mut()
-                .map(|transport| transport.session.on_control(header, now()))
+                .map(|transport| transport.session.on_control(header, path, now()))
         };
-        match verdict {
-            Some(ControlVerdict::Taken) => {}
-            Some(ControlVerdict::Drop(ControlDrop::Ids)) => {
-                self.node.stats.count(Counter::DropWrongPeer);
-            }
-            Some(ControlVerdict::Drop(_)) | None => self.node.stats.count(Counter::DropState),
-        }
         self.pump();
+        match verdict {
+            Some(ControlVerdict::Taken) => Ok(()),
+            Some(ControlVerdict::Drop(ControlDrop::Ids | ControlDrop::Path)) => {
+                Err(Counter::DropWrongPeer)
+            }
+            Some(ControlVerdict::Drop(_)) | None => Err(Counter::DropState),
+        }
     }
 
-    /// Takes an acknowledgement in. Softirq.
-    pub(super) fn on_ack(self: &Arc<Self>, header: &Header) {
+    /// Takes something in that belongs to the session and came over `link` from `mac`: `take` is
+    /// called with the session, the path and the time. Softirq.
+    ///
+    /// Errors: under which name it is dropped.
+    fn with_session(
+        self: &Arc<Self>,
+        link: &Link,
+        mac: [u8; 6],
+        header: &Header,
+        take: impl FnOnce(&mut Session, u8, Instant) -> Result<(), Counter>,
+    ) -> Result<(), Counter> {
         let taken = {
-            let mut inner = self.inner.lock();
+            let mut guard = self.inner.lock();
+            let inner = &mut *guard;
+            let path = inner.paths.find(link, mac).ok_or(Counter::DropWrongPeer)?;
+            let transport = inner.transport.as_mut().ok_or(Counter::DropWrongPeer)?;
+            if !transport.session.matches(header) {
+                return Err(Counter::DropWrongPeer);
+            }
             let now = now();
             inner.heard = now;
-            inner
-                .transport
-                .as_mut()
-                .is_some_and(|transport| transport.session.on_ack(header, now).is_ok())
+            take(&mut transport.session, path, now)
         };
-        if !taken {
-            self.node.stats.count(Counter::DropAck);
-        }
         self.pump();
+        taken
     }
 
-    /// Takes a message in: holds it, and delivers what has its turn. Softirq.
-    pub(super) fn on_data(self: &Arc<Self>, header: &Header, skb: RxSkb) {
-        if let Some(connection) = self.hold(header, skb) {
+    /// Takes an acknowledgement in, with the room that it tells.
+    pub(super) fn on_ack(
+        self: &Arc<Self>,
+        link: &Link,
+        mac: [u8; 6],
+        header: &Header,
+        room: Option<u32>,
+    ) -> Result<(), Counter> {
+        self.with_session(link, mac, header, |session, path, now| {
+            session
+                .on_ack(header, room, path, now)
+                .map_err(|_| Counter::DropAck)
+        })
+    }
+
+    /// Takes a NACK in, with the ranges that it lists.
+    pub(super) fn on_nack(
+        self: &Arc<Self>,
+        link: &Link,
+        mac: [u8; 6],
+        header: &Header,
+        ranges: impl Iterator<Item = Range>,
+    ) -> Result<(), Counter> {
+        self.with_session(link, mac, header, |session, path, now| {
+            session
+                .on_nack(header, ranges, path, now)
+                .map_err(|_| Counter::DropAck)
+        })
+    }
+
+    /// Takes a ping in, or the answer to one.
+    pub(super) fn on_ping(
+        self: &Arc<Self>,
+        link: &Link,
+        mac: [u8; 6],
+        header: &Header,
+        is_reply: bool,
+    ) -> Result<(), Counter> {
+        self.with_session(link, mac, header, |session, path, now| {
+            match session.on_ping(header, is_reply, path, now) {
+                true => Ok(()),
+                false => Err(Counter::DropState),
+            }
+        })
+    }
+
+    /// Takes a message in, or a part of one: holds it, and delivers what has its turn. Softirq.
+    pub(super) fn on_data(
+        self: &Arc<Self>,
+        link: &Link,
+        header: &Header,
+        skb: RxSkb,
+    ) -> Result<(), Counter> {
+        let held = self.hold(link, header, skb);
+        if let Ok(Some(connection)) = held {
             self.deliver(connection);
         }
         self.pump();
+        held.map(|_| ())
     }
 
-    /// Puts a message into its slot. The session's connection if this CPU is to deliver.
-    fn hold(self: &Arc<Self>, header: &Header, skb: RxSkb) -> Option<u32> {
+    /// Puts a message into its place. The session's connection if this CPU is to deliver.
+    fn hold(
+        self: &Arc<Self>,
+        link: &Link,
+        header: &Header,
+        skb: RxSkb,
+    ) -> Result<Option<u32>, Counter> {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
+        let path = inner
+            .paths
+            .find(link, skb.src_mac())
+            .ok_or(Counter::DropWrongPeer)?;
+        let transport = inner.transport.as_mut().ok_or(Counter::DropWrongPeer)?;
+        if !transport.session.matches(header) {
+            return Err(Counter::DropWrongPeer);
+        }
         let now = now();
         inner.heard = now;
-        let transport = inner.transport.as_mut()?;
-        let slot = Transport::slot(header.seq);
-        if let Some(Some(held)) = transport.rx.get(slot) {
-            if held.seq != header.seq {
-                // The message before it in this slot waits for delivery; the sender will repeat.
-                self.node.stats.count(Counter::DropWindow);
-                return None;
-            }
-        }
-        let early = header.seq != transport.deliver_end;
-        let charge = match early.then(|| Charge::pay(self, &skb)) {
-            Some(None) => {
-                // The sender will repeat it.
-                self.node.stats.count(Counter::DropLimit);
-                return None;
-            }
-            Some(charge) => charge,
-            None => None,
-        };
-        match transport.session.on_data(header, now) {
-            RxVerdict::Deliver => {
-                transport.deliver_end = header.seq.wrapping_add(1);
-            }
-            RxVerdict::Hold => self.node.stats.count(Counter::RxSeqOrder),
-            RxVerdict::Drop(reason) => {
-                self.node.stats.count(drop_counter(reason));
-                return None;
-            }
-        }
-        if let Some(place) = transport.rx.get_mut(slot) {
-            *place = Some(Undelivered {
-                seq: header.seq,
-                layer: header.layer,
-                skb,
-                _charge: charge,
-            });
-        }
-        while let Some(seq) = transport.session.next_ready() {
-            transport.deliver_end = seq.wrapping_add(1);
-        }
-        if transport.delivering || transport.deliver == transport.deliver_end {
-            return None;
+        transport.hold(self, header, path, skb, now)?;
+        if transport.delivering || !transport.has_ready() {
+            return Ok(None);
         }
         transport.delivering = true;
-        Some(inner.connection)
+        Ok(Some(inner.connection))
     }
 
     /// Delivers what has its turn, one message after the other, each without the lock.
@@ -948,169 +984,25 @@ impl Peer {
 
     /// Gives a message to whom its layer belongs.
     fn hand_up(self: &Arc<Self>, connection: u32, message: Undelivered) {
-        match message.layer {
-            Layer::Kif => ipc::input::message(self, connection, message.seq, message.skb),
+        let (layer, seq) = (message.layer, message.seq);
+        match layer {
+            Layer::Kif => match message.into_skb() {
+                Ok(skb) => ipc::input::message(self, connection, seq, skb),
+                Err(_) => {
+                    // It is acknowledged and cannot come again, so its sender must learn of it.
+                    self.node.stats.count(Counter::DropNoMemory);
+                    self.close_session(connection);
+                }
+            },
             // The place of a message that its sender gave up.
-            Layer::Seq => {}
-            // The node resolver is served by no call of this version.
+            Layer::Seq => self.node.stats.count(Counter::RxGivenUp),
+            // What the node resolver asks besides the heartbeat is served by no call of this version.
             Layer::Nr => self.node.stats.count(Counter::DropNr),
             Layer::Lr => self.node.stats.count(Counter::DropLayer),
         }
     }
 
-    /// Transmits what is to be transmitted, arms the timer, and tells of the session's end. No lock
-    /// may be held.
-    pub(super) fn pump(self: &Arc<Self>) {
-        loop {
-            let mut harvest = Harvest::new();
-            self.harvest(&mut harvest);
-            let full = harvest.is_full();
-            self.act(&mut harvest);
-            if !full {
-                return;
-            }
-        }
-    }
-
-    /// Collects what there is to do.
-    fn harvest(self: &Arc<Self>, harvest: &mut Harvest) {
-        let do_crc = self.node.options.do_crc.load(Relaxed) != 0;
-        let mut guard = self.inner.lock();
-        let inner = &mut *guard;
-        let Some(transport) = inner.transport.as_deref_mut() else {
-            return;
-        };
-        while let Some(event) = transport.session.poll_event() {
-            match event {
-                Event::Up => harvest.came_up = true,
-                Event::Down(reason) => {
-                    let lost = transport.clear();
-                    self.node.stats.add(Counter::TxFailed, lost);
-                    harvest.event = Some(Ended {
-                        connection: core::mem::replace(&mut inner.connection, 0),
-                        reason,
-                    });
-                }
-            }
-        }
-        while let Some(seq) = transport.session.poll_freed() {
-            harvest.made_room = true;
-            if let Some(place) = transport.tx.get_mut(Transport::slot(seq)) {
-                *place = None;
-            }
-        }
-        let now = now();
-        transport.fill_window();
-        while !harvest.is_full() {
-            let Some(transmit) = transport.session.poll_transmit(now) else {
-                break;
-            };
-            if let Some(leaving) = self.prepare(transport, &transmit, do_crc) {
-                harvest.add(leaving);
-            }
-        }
-        harvest.path = inner.path.clone();
-        if let Some(at) = transport.session.poll_timeout() {
-            if inner.armed.is_none_or(|armed| armed > at) {
-                inner.armed = Some(at);
-                Timer::arm(self, at.as_nanos());
-            }
-        }
-        if let Some(ended) = &harvest.event {
-            self.count_end(inner.opener);
-            harvest.replaced = core::mem::replace(&mut inner.closing, ended.connection);
-        }
-        let closing = transport.session.state() == State::Closing
-            && transport.session.local().conn_id == inner.closing;
-        if !closing {
-            harvest.closed = core::mem::replace(&mut inner.closing, 0);
-        }
-    }
-
-    /// Makes what `transmit` asks for ready to leave.
-    fn prepare(
-        &self,
-        transport: &mut Transport,
-        transmit: &Transmit,
-        do_crc: bool,
-    ) -> Option<Leaving> {
-        match transmit {
-            Transmit::Message { seq, first_time } => {
-                let sent = transport.tx.get_mut(Transport::slot(*seq))?.as_mut()?;
-                let draft = &mut sent.outgoing.draft;
-                if *first_time {
-                    let length = u32::try_from(draft.payload_len()).ok()?;
-                    let header = transport.session.header(transmit, Layer::Kif, length);
-                    draft.seal(header, do_crc);
-                } else {
-                    self.node.stats.count(Counter::Retransmitted);
-                }
-                match draft.frame() {
-                    Ok(frame) => Some(Leaving::Message(frame)),
-                    Err(_) => {
-                        self.node.stats.count(Counter::DropNoMemory);
-                        None
-                    }
-                }
-            }
-            Transmit::Init => {
-                let header = transport.session.header(transmit, Layer::Kif, 0);
-                Some(Leaving::Init(header))
-            }
-            _ => {
-                let header = transport.session.header(transmit, Layer::Kif, 0);
-                Some(Leaving::Control(header))
-            }
-        }
-    }
-
-    /// Does what was collected.
-    fn act(self: &Arc<Self>, harvest: &mut Harvest) {
-        if let Some(path) = harvest.path.take() {
-            for leaving in harvest.frames.iter_mut().filter_map(Option::take) {
-                match self.build(leaving) {
-                    Ok(frame) => frame::transmit(&path.link, frame, path.mac),
-                    Err(_) => self.node.stats.count(Counter::DropNoMemory),
-                }
-            }
-        }
-        if harvest.came_up {
-            self.node.stats.count(Counter::NdUp);
-        }
-        if harvest.came_up || harvest.made_room {
-            self.room.wake_all();
-        }
-        if let Some(ended) = harvest.event.take() {
-            self.session_ended(ended);
-        }
-        // An id is given to another session only when nobody looks for the old one any more.
-        for id in [harvest.closed, harvest.replaced] {
-            if id != 0 {
-                self.node.release_connection(id);
-            }
-        }
-    }
-
-    fn build(&self, leaving: Leaving) -> Result<TxSkb> {
-        match leaving {
-            Leaving::Message(frame) => Ok(frame),
-            Leaving::Control(header) => frame::control(&self.node, header, 0, |_| true),
-            Leaving::Init(mut header) => {
-                let me = self.node.fqnn().ok_or(EHOSTUNREACH)?;
-                let init = Init {
-                    src_name: me.name(),
-                    src_domain: me.domain(),
-                    dst_name: self.fqnn.name(),
-                    dst_domain: self.fqnn.domain(),
-                };
-                let length = init.emitted_len();
-                header.length = u32::try_from(length).map_err(|_| EINVAL)?;
-                frame::control(&self.node, header, length, |out| init.emit(out).is_some())
-            }
-        }
-    }
-
-    fn count_end(&self, opener: bool) {
+    pub(super) fn count_end(&self, opener: bool) {
         self.node.stats.leave(Gauge::Sessions);
         self.node.stats.count(if opener {
             Counter::TxConnDeleted
@@ -1120,21 +1012,21 @@ impl Peer {
     }
 
     /// A session has ended: who depends on it is told.
-    fn session_ended(self: &Arc<Self>, ended: Ended) {
+    pub(super) fn session_ended(self: &Arc<Self>, ended: &Ended) {
         match ended.reason {
             DownReason::Local => {}
             DownReason::Unreachable | DownReason::LinkFailed => {
                 self.node.stats.count(Counter::NdDown);
-                // The address may have gone stale: the next who wants the peer asks for it again.
-                let path = {
+                // The addresses may have gone stale: the next who wants the peer asks for them again.
+                let paths = {
                     let mut inner = self.inner.lock();
                     if inner.connection == 0 {
-                        inner.path.take()
+                        inner.forget_paths()
                     } else {
-                        None
+                        Paths::new()
                     }
                 };
-                drop(path);
+                drop(paths);
             }
             DownReason::PeerDown | DownReason::PeerRestarted => {
                 self.node.stats.count(Counter::NdDown);
@@ -1145,12 +1037,59 @@ impl Peer {
     }
 }
 
+impl Inner {
+    /// Sees to it that there is a transport, which knows the paths; gives back what was too much.
+    fn provide(&mut self, spare: KBox<Transport>) -> Option<KBox<Transport>> {
+        if self.transport.is_some() {
+            return Some(spare);
+        }
+        let transport = self.transport.insert(spare);
+        for (at, path) in self.paths.iter() {
+            transport
+                .session
+                .add_path(at, path.link.has_carrier(), now());
+        }
+        None
+    }
+
+    /// Enters a path; its number, whether it is new, and what had its place before.
+    fn tell(&mut self, link: &Arc<Link>, mac: [u8; 6]) -> Option<(u8, bool, Option<Path>)> {
+        let connected = self.connection != 0;
+        let transport = &mut self.transport;
+        let may_go = |at: u8| match transport {
+            Some(transport) if connected => {
+                transport.session.links().state(at) == PathState::Failed
+            }
+            _ => true,
+        };
+        let (at, added, old) = self.paths.tell(link, mac, now(), may_go)?;
+        if let Some(transport) = transport {
+            if added {
+                transport.session.remove_path(at, now());
+            }
+            transport.session.add_path(at, link.has_carrier(), now());
+        }
+        Some((at, added, old))
+    }
+
+    /// Takes all paths out.
+    fn forget_paths(&mut self) -> Paths {
+        if let Some(transport) = self.transport.as_mut() {
+            for (at, _) in self.paths.iter() {
+                transport.session.remove_path(at, now());
+            }
+        }
+        core::mem::replace(&mut self.paths, Paths::new())
+    }
+}
+
 /// Under which name a message that was not taken is counted.
-fn drop_counter(reason: RxDrop) -> Counter {
+pub(super) fn drop_counter(reason: RxDrop) -> Counter {
     match reason {
         RxDrop::Duplicate => Counter::DropDuplicate,
         RxDrop::Window => Counter::DropWindow,
         RxDrop::Fragment => Counter::DropFragment,
+        RxDrop::Gap => Counter::DropGap,
         RxDrop::State => Counter::DropState,
     }
 }
