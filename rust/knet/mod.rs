@@ -14,10 +14,15 @@ pub(crate) mod log;
 pub(crate) mod net;
 pub(crate) mod netdev;
 pub(crate) mod packet;
+// Until the transport cuts messages into frames, only the unit tests use all of it.
+#[cfg_attr(not(CONFIG_KUNIT = "y"), allow(dead_code))]
+pub(crate) mod pages;
 pub(crate) mod param;
 pub(crate) mod pid;
 pub(crate) mod proc;
 pub(crate) mod rand;
+// As `pages`.
+#[cfg_attr(not(CONFIG_KUNIT = "y"), allow(dead_code))]
 pub(crate) mod skb;
 pub(crate) mod sock;
 pub(crate) mod timer;

@@ -17,8 +17,8 @@ use kernel::{
 
 /// Who takes frames.
 pub(crate) trait Receive: Send + Sync + 'static {
-    /// A frame for this host (or for all) has arrived; its data begin behind the EtherType.
-    /// Softirq context.
+    /// A frame for this host (or for all) has arrived on the device itself, not on one on top of
+    /// it; its data begin behind the EtherType. Softirq context.
     fn receive(self: &Arc<Self>, frame: RxSkb);
 }
 
@@ -86,8 +86,8 @@ unsafe extern "C" fn received<T: Receive>(
     packet_type: *mut bindings::packet_type,
     _orig_dev: *mut bindings::net_device,
 ) -> c_int {
-    // SAFETY: The frame is ours to consume.
-    if let Some(frame) = unsafe { RxSkb::begin(skb) } {
+    // SAFETY: The frame is ours to consume. The registration holds its device.
+    if let Some(frame) = unsafe { RxSkb::begin(skb, (*packet_type).dev) } {
         // SAFETY: By the invariant it points to what an `Arc<T>` holds, and that `Arc` is not
         // dropped before this call is over. The reference is not dropped here.
         let receiver = unsafe {

@@ -72,7 +72,9 @@ impl UserBuf {
 
     /// Walks the `len` bytes from `offset` on, part by part: address in the program, how many
     /// bytes before it were walked, and how many follow there.
-    fn walk(
+    ///
+    /// Errors: `EFAULT` if `each` says that it failed.
+    pub(super) fn walk(
         &self,
         mut offset: usize,
         len: usize,

@@ -141,10 +141,18 @@ struct qnet_rx {
 	bool unicast;
 };
 
-struct sk_buff *qnet_helper_rx_begin(struct sk_buff *skb, struct qnet_rx *rx);
+struct sk_buff *qnet_helper_rx_begin(struct sk_buff *skb,
+				     const struct net_device *dev,
+				     struct qnet_rx *rx);
+struct sk_buff *qnet_helper_rx_copy(struct sk_buff *skb);
+struct sk_buff *qnet_helper_rx_join_begin(void);
+void qnet_helper_rx_join_add(struct sk_buff *whole, struct sk_buff *last,
+			     struct sk_buff *part);
 bool qnet_helper_skb_may_pull(struct sk_buff *skb, unsigned int len);
+void qnet_helper_skb_skip(struct sk_buff *skb, unsigned int len);
 bool qnet_helper_skb_trim(struct sk_buff *skb, unsigned int len);
-u32 qnet_helper_skb_crc32_be(struct sk_buff *skb, u32 seed, u32 from, u32 to);
+u32 qnet_helper_skb_crc32_be(const struct sk_buff *skb, u32 seed, u32 from,
+			     u32 to);
 bool qnet_helper_skb_to_user(const struct sk_buff *skb, int offset, u64 base,
 			     size_t len);
 bool qnet_helper_skb_to_buf(const struct sk_buff *skb, int offset, void *to,
@@ -157,6 +165,43 @@ struct sk_buff *qnet_helper_tx_clone(struct sk_buff *skb);
 int qnet_helper_tx_transmit(struct sk_buff *skb, struct net_device *dev,
 			    const u8 *dst, u16 ethertype);
 struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged);
+struct sk_buff *qnet_helper_test_clone(struct sk_buff *skb);
+
+/* --- pages with the data of a message (pages.c) --- */
+
+struct qnet_pages;
+
+/* More than a message of 64 KiB with its head needs. */
+#define QNET_PAGES_MAX		0x20000
+
+/* The largest allocation that is tried for them: 32 KiB. */
+#define QNET_PAGES_ORDER	3
+
+struct qnet_pages *qnet_helper_pages_alloc(u32 len, bool sleep,
+					   unsigned int max_order);
+void qnet_helper_pages_write(struct qnet_pages *p, u32 at, const void *from,
+			     u32 len);
+bool qnet_helper_pages_from_user(struct qnet_pages *p, u32 at, u64 base,
+				 u32 len);
+bool qnet_helper_pages_from_skb(struct qnet_pages *p, const struct sk_buff *skb,
+				u32 offset);
+int qnet_helper_pages_pin_begin(struct qnet_pages **pages, u32 len,
+				u32 capacity);
+int qnet_helper_pages_pin(struct qnet_pages *p, u64 base, u32 len);
+void qnet_helper_pages_get(struct qnet_pages *p);
+void qnet_helper_pages_put(struct qnet_pages *p);
+bool qnet_helper_pages_unused(const struct qnet_pages *p);
+int qnet_helper_pages_wait(struct qnet_pages *p, u32 ms);
+bool qnet_helper_pages_copied(const struct qnet_pages *p);
+bool qnet_helper_pages_attach(struct sk_buff *skb, struct qnet_pages *p,
+			      u32 offset, u32 len);
+struct sk_buff *qnet_helper_tx_with_pages(const void *head, u32 head_len,
+					  struct qnet_pages *p, u32 offset,
+					  u32 len, bool *copied);
+#if IS_ENABLED(CONFIG_KUNIT)
+u64 qnet_helper_test_user_memory(size_t len);
+u32 qnet_helper_test_pages_pieces(const struct qnet_pages *p);
+#endif
 
 /* --- tasks, processes, credentials --- */
 

@@ -13,41 +13,147 @@
 
 #include "helpers.h"
 
+/* A copy of a frame up to this length is in one piece, within one page. */
+#define QNET_COPY_LINEAR	SKB_WITH_OVERHEAD(PAGE_SIZE)
+
+/* Room for the heads of a frame whose data are elsewhere. */
+#define QNET_HEAD_ROOM		128
+
 /**
  * qnet_helper_rx_begin() - take over a frame that a packet handler got
  * @skb: the frame; data is behind the Ethernet header. Consumed.
+ * @dev: the device that the handler is for
  * @rx: filled with what the Ethernet header said
  *
- * Frames that are not for us (other hosts', our own) are dropped. Pages of
- * another program's zero-copy transmission are copied, because we may keep
- * the frame for long.
+ * Frames that are not for us (other hosts', our own) are dropped. So are those
+ * that came in through @dev and belong to a device on top of it: a handler is
+ * also called for frames that a VLAN, macvlan, ipvlan, bond, team or
+ * tc/BPF redirection has moved from its device to another one, which may even
+ * be in another network namespace. What is bound is the device, not the cable.
+ * (A bond's, a bridge's and a macvlan's own frames have it as their device.)
+ *
+ * A frame with the tag of a VLAN that has no device needs nothing here: the
+ * core made it PACKET_OTHERHOST. It removed the tag of VLAN 0, which says only
+ * how urgent the frame is.
+ *
+ * We may keep the frame for long. So pages of another program's zero-copy
+ * transmission are copied, and references to what has nothing to do with its
+ * bytes (sender's socket, route, connection tracking, security path,
+ * extensions, device) are dropped.
  *
  * Return: the frame, nobody else's; or NULL.
  */
-struct sk_buff *qnet_helper_rx_begin(struct sk_buff *skb, struct qnet_rx *rx)
+struct sk_buff *qnet_helper_rx_begin(struct sk_buff *skb,
+				     const struct net_device *dev,
+				     struct qnet_rx *rx)
 {
+	if (unlikely(skb->dev != dev))
+		goto ignore;
 	switch (skb->pkt_type) {
 	case PACKET_HOST:
 	case PACKET_BROADCAST:
 	case PACKET_MULTICAST:
 		break;
 	default:
-		consume_skb(skb);
-		return NULL;
+		goto ignore;
 	}
 	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (!skb)
 		return NULL;
-	if (skb_orphan_frags_rx(skb, GFP_ATOMIC) ||
-	    !skb_mac_header_was_set(skb)) {
-		kfree_skb(skb);
-		return NULL;
-	}
-	/* The sender's socket must not be charged for what we hold. */
-	skb_orphan(skb);
+	/* Pages of a device's own memory can be read by nobody. */
+	if (unlikely(!skb_frags_readable(skb) ||
+		     skb_orphan_frags_rx(skb, GFP_ATOMIC)))
+		goto drop;
+	/* An XDP program or a tunnel may have left none. */
+	if (unlikely(!skb_mac_header_was_set(skb) ||
+		     skb->data - skb_mac_header(skb) < ETH_HLEN))
+		goto drop;
 	ether_addr_copy(rx->src, eth_hdr(skb)->h_source);
 	rx->unicast = skb->pkt_type == PACKET_HOST;
+
+	skb_orphan(skb);
+	skb_scrub_packet(skb, true);
+	/* Nobody corrects it when bytes are cut off. */
+	skb->ip_summed = CHECKSUM_NONE;
+	/* It is not held, and may go before the frame does. */
+	skb->dev = NULL;
 	return skb;
+
+ignore:
+	consume_skb(skb);
+	return NULL;
+drop:
+	kfree_skb(skb);
+	return NULL;
+}
+
+/**
+ * qnet_helper_rx_copy() - copy a frame, so that nothing of its driver is kept
+ * @skb: the frame. Consumed.
+ *
+ * Return: the copy, in one piece if it is short; or NULL.
+ */
+struct sk_buff *qnet_helper_rx_copy(struct sk_buff *skb)
+{
+	unsigned int len = skb->len;
+	unsigned int linear = len <= QNET_COPY_LINEAR ? len : QNET_HEAD_ROOM;
+	struct qnet_pages *pages = NULL;
+	struct sk_buff *copy = NULL;
+
+	if (len - linear > QNET_PAGES_MAX)
+		goto drop;
+	copy = alloc_skb(linear, GFP_ATOMIC);
+	if (!copy || skb_copy_bits(skb, 0, skb_put(copy, linear), linear))
+		goto drop;
+	if (len > linear) {
+		pages = qnet_helper_pages_alloc(len - linear, false,
+						QNET_PAGES_ORDER);
+		if (!pages ||
+		    !qnet_helper_pages_from_skb(pages, skb, linear) ||
+		    !qnet_helper_pages_attach(copy, pages, 0, len - linear))
+			goto drop;
+		qnet_helper_pages_put(pages);
+	}
+	consume_skb(skb);
+	return copy;
+
+drop:
+	if (pages)
+		qnet_helper_pages_put(pages);
+	kfree_skb(copy);
+	kfree_skb(skb);
+	return NULL;
+}
+
+/**
+ * qnet_helper_rx_join_begin() - make a frame to join others to
+ *
+ * Return: an empty frame, with room for the heads to be pulled; or NULL.
+ */
+struct sk_buff *qnet_helper_rx_join_begin(void)
+{
+	return alloc_skb(QNET_HEAD_ROOM, GFP_ATOMIC);
+}
+
+/**
+ * qnet_helper_rx_join_add() - append a frame to one that others were joined to
+ * @whole: from qnet_helper_rx_join_begin()
+ * @last: the part that was added last, or NULL
+ * @part: nobody else's, not empty; belongs to @whole from now on. It may be a
+ *	clone, have fragments, and be joined itself.
+ */
+void qnet_helper_rx_join_add(struct sk_buff *whole, struct sk_buff *last,
+			     struct sk_buff *part)
+{
+	part->next = NULL;
+	part->prev = NULL;
+	if (last)
+		last->next = part;
+	else
+		skb_shinfo(whole)->frag_list = part;
+	whole->len += part->len;
+	whole->data_len += part->len;
+	whole->truesize += part->truesize;
 }
 
 /**
@@ -76,36 +182,81 @@ bool qnet_helper_skb_trim(struct sk_buff *skb, unsigned int len)
 }
 
 /**
+ * qnet_helper_skb_skip() - remove bytes from the beginning
+ * @skb: the frame
+ * @len: bytes; it has them
+ *
+ * If there is no memory to reach beyond the linear part, the frame becomes
+ * empty, so that nothing is left to be misread. Its pieces go when it goes.
+ */
+void qnet_helper_skb_skip(struct sk_buff *skb, unsigned int len)
+{
+	if (likely(pskb_pull(skb, len)))
+		return;
+	skb->len = 0;
+	skb->data_len = 0;
+	skb_reset_tail_pointer(skb);
+}
+
+/*
+ * The bytes of a piece of @n bytes that are in the range; the range moves to
+ * the beginning of the next piece.
+ */
+static u32 qnet_crc_piece(u32 crc, const u8 *bytes, u32 n, u32 *from, u32 *to)
+{
+	if (*from < n)
+		crc = crc32_be(crc, bytes + *from, min(n, *to) - *from);
+	*from -= min(n, *from);
+	*to -= min(n, *to);
+	return crc;
+}
+
+/**
  * qnet_helper_skb_crc32_be() - CRC of a part of a frame, fragments included
  * @skb: the frame
  * @seed: what the CRC of the bytes before is
  * @from: first byte
- * @to: behind the last byte, at most the frame's length
+ * @to: behind the last byte, at least @from, at most the frame's length
+ *
+ * skb_seq_read() would do, if it went into lists in a list: of a frame whose
+ * parts were joined by a driver, and which was joined to others here. It calls
+ * itself as deep as lists are in each other, as skb_copy_bits() does.
  *
  * Return: the CRC, most significant bit first, not inverted.
  */
-u32 qnet_helper_skb_crc32_be(struct sk_buff *skb, u32 seed, u32 from, u32 to)
+u32 qnet_helper_skb_crc32_be(const struct sk_buff *skb, u32 seed, u32 from,
+			     u32 to)
 {
-	struct skb_seq_state state;
-	unsigned int done = 0;
-	unsigned int n;
-	const u8 *data;
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	struct sk_buff *part;
+	u32 crc = seed;
+	unsigned int i;
 
-	if (to <= skb_headlen(skb))
-		return crc32_be(seed, skb->data + from, to - from);
+	crc = qnet_crc_piece(crc, skb->data, skb_headlen(skb), &from, &to);
+	for (i = 0; to && i < shinfo->nr_frags; i++) {
+		const skb_frag_t *frag = &shinfo->frags[i];
+		u32 offset, n, done;
+		struct page *page;
 
-	skb_prepare_seq_read(skb, from, to, &state);
-	while (done < to - from) {
-		n = skb_seq_read(done, &data, &state);
-		if (!n)
-			break;
-		/* A piece is given to its own end, not to ours. */
-		n = min(n, to - from - done);
-		seed = crc32_be(seed, data, n);
-		done += n;
+		skb_frag_foreach_page(frag, skb_frag_off(frag),
+				      skb_frag_size(frag), page, offset, n,
+				      done) {
+			u8 *bytes = kmap_local_page(page);
+
+			crc = qnet_crc_piece(crc, bytes + offset, n, &from,
+					     &to);
+			kunmap_local(bytes);
+		}
 	}
-	skb_abort_seq_read(&state);
-	return seed;
+	for (part = shinfo->frag_list; to && part; part = part->next) {
+		u32 n = min(to, part->len);
+
+		if (from < n)
+			crc = qnet_helper_skb_crc32_be(part, crc, from, n);
+		from -= min(n, from);
+		to -= n;
+	}
+	return crc;
 }
 
 /**
@@ -292,4 +443,15 @@ struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged)
 		skb_add_rx_frag(skb, i, page, 0, part[i], PAGE_SIZE);
 	}
 	return skb;
+}
+
+/**
+ * qnet_helper_test_clone() - clone a frame, for the unit tests
+ * @skb: the frame
+ *
+ * Return: the clone, or NULL.
+ */
+struct sk_buff *qnet_helper_test_clone(struct sk_buff *skb)
+{
+	return skb_clone(skb, GFP_KERNEL);
 }
