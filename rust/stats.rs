@@ -48,6 +48,8 @@ gauges! {
     NetServer = "kif net_server",
     /// Programs that wait for the answer of another node.
     Waiting = "kif waiting",
+    /// MsgReads and MsgWrites of programs here that wait for a client on another node.
+    Exchanges = "kif exchanges",
     /// Connections of programs here to channels on other nodes.
     NetClient = "kif net_client",
     /// Messages that wait in the queues of channels here, or for their reply.
@@ -73,6 +75,8 @@ counters! {
     ServerMsgs = "kif server_msgs",
     /// Sends of other nodes that found the channel's queue full and were told to try again.
     ServerBusy = "kif server_busy",
+    /// Requests for a client's memory that found too many outstanding and were told to try again.
+    ReadBusy = "kif read_busy",
     /// Requests for a name that this node sent.
     LrRequests = "lr requests",
     /// Requests for this node's name that it answered.

@@ -89,6 +89,7 @@ const _: () = {
     assert!(size_of::<uapi::Receive>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::Reply>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::MsgError>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::Transfer>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::NodeName>() <= LONGEST_KNOWN);
 };
 

@@ -18,6 +18,7 @@ use crate::{
             self,
             Client,
             Payload,
+            Timeout,
             Transaction, //
         },
         Channel, //
@@ -67,6 +68,8 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
         5 | 6 => {}
         7 => strtond(socket, &argument)?,
         8 => ndtostr(socket, &argument)?,
+        9 => read(socket, &argument)?,
+        10 => write(socket, &argument)?,
         _ => return Err(ENOTTY),
     }
     Ok(0)
@@ -102,35 +105,60 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     let mut receive: uapi::Receive = argument.read()?;
     reserved(receive.flags == 0 && receive.reserved == 0)?;
     let into = buffer(&receive.buf)?;
-    let timeout = timeout(&receive.timeout)?;
+    // Messages that fail here do not prolong the wait for the next.
+    let timeout = timeout(&receive.timeout)?.fixed_in_receive();
     let channel = socket.own_channel()?;
-    let (transaction, payload) = channel.receive(&timeout)?;
-
-    match deliver(channel, &transaction, &payload, &into) {
-        Ok((rcvid, msglen)) => {
-            receive.rcvid = rcvid;
-            receive.info = info(channel, &transaction, msglen);
-            argument
-                .write(&receive)
-                .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))
-        }
-        Err(error) => {
-            // The message has left the queue, so its sender is told that the server failed. If the
-            // channel ended meanwhile, it has been told.
-            let _ = transaction.fail(uapi::QNET_ESRVRFAULT);
-            Err(error)
-        }
+    loop {
+        let (transaction, payload) = channel.receive(&timeout)?;
+        let msglen = match copy(&transaction, &payload, &into) {
+            Ok(Some(msglen)) => msglen,
+            // Only the sender's memory was at fault, or the sender is gone.
+            Ok(None) => continue,
+            Err(error) => return Err(failed(&transaction, error)),
+        };
+        drop(payload);
+        let rcvid =
+            deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
+        receive.rcvid = rcvid;
+        receive.info = info(channel, &transaction, msglen);
+        return argument
+            .write(&receive)
+            .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT));
     }
 }
 
-/// Copies the message to the server and gives it a rcvid.
-fn deliver(
-    channel: &Channel,
+/// The message has left the queue and cannot be given to the server, which its sender is told.
+fn failed(transaction: &Transaction, error: Error) -> Error {
+    // If the channel ended meanwhile, it has been told.
+    let _ = transaction.fail(uapi::QNET_ESRVRFAULT);
+    error
+}
+
+/// Copies the message to the server, and says how many bytes; `None` when the sender is the one
+/// whose call fails.
+fn copy(
     transaction: &Arc<Transaction>,
     payload: &Payload,
     into: &UserBuf,
-) -> Result<(i32, usize)> {
-    let msglen = payload.copy_to(into)?;
+) -> Result<Option<usize>> {
+    let pushed = payload.copy_to(into)?;
+    match transaction.fill(into, pushed) {
+        Ok(rest) => Ok(Some(pushed + rest)),
+        // The server can go on with what there is, and read the rest itself.
+        Err(error) if error == EINTR || error == ENOMEM || error == EAGAIN => Ok(Some(pushed)),
+        Err(error) if error == EFAULT => {
+            // If the sender is gone already, there is nobody to tell.
+            let _ = transaction.fail(-EFAULT.to_errno());
+            Ok(None)
+        }
+        Err(error) if error == ESRCH => Ok(None),
+        // The server's own memory.
+        Err(_) => Err(EFAULT),
+    }
+}
+
+/// Gives a message that was copied its rcvid.
+fn deliver(channel: &Channel, transaction: &Arc<Transaction>) -> Result<i32> {
     let rcvid = channel.process.received(transaction.clone())?;
     if channel.is_destroyed() {
         // Destroyed in between: who did it may have searched the table before it was there.
@@ -138,7 +166,7 @@ fn deliver(
         return Err(ESRCH);
     }
     transaction.check_sender();
-    Ok((rcvid, msglen))
+    Ok(rcvid)
 }
 
 fn info(channel: &Channel, transaction: &Transaction, msglen: usize) -> uapi::MsgInfo {
@@ -186,6 +214,35 @@ fn error(socket: &QnetSocket, argument: &Argument) -> Result {
         return Err(EINVAL);
     }
     socket.caller()?.error(error.rcvid, error.error)
+}
+
+/// What MsgRead and MsgWrite take.
+fn transfer(argument: &Argument) -> Result<(uapi::Transfer, UserBuf, Timeout)> {
+    let transfer: uapi::Transfer = argument.read()?;
+    reserved(transfer.flags == 0 && transfer.reserved == 0)?;
+    let buf = buffer(&transfer.buf)?;
+    let timeout = timeout(&transfer.timeout)?;
+    Ok((transfer, buf, timeout))
+}
+
+#[inline(never)]
+fn read(socket: &QnetSocket, argument: &Argument) -> Result {
+    let (mut call, into, timeout) = transfer(argument)?;
+    let done = socket
+        .caller()?
+        .read(call.rcvid, call.offset, &into, &timeout)?;
+    call.done = done as u64;
+    argument.write(&call)
+}
+
+#[inline(never)]
+fn write(socket: &QnetSocket, argument: &Argument) -> Result {
+    let (mut call, from, timeout) = transfer(argument)?;
+    let done = socket
+        .caller()?
+        .write(call.rcvid, call.offset, &from, &timeout)?;
+    call.done = done as u64;
+    argument.write(&call)
 }
 
 #[inline(never)]

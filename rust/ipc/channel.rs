@@ -144,7 +144,7 @@ impl Channel {
     /// Blocks until there is a message, and takes it. Process context.
     ///
     /// Errors: `ESRCH` when the channel is destroyed, `EINTR`, `ETIMEDOUT`.
-    pub(crate) fn receive(&self, timeout: &Timeout) -> Result<(Arc<Transaction>, Payload)> {
+    pub(crate) fn receive(&self, timeout: &Timeout) -> Result<(Arc<Transaction>, Arc<Payload>)> {
         let deadline = timeout.states.runs_in_receive().then(|| timeout.deadline());
         loop {
             let transaction = self.next(deadline)?;

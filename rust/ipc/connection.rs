@@ -9,6 +9,7 @@ use super::{
         ClientKey,
         Process, //
     },
+    requests::Memory,
     transaction::{
         Client,
         Outcome,
@@ -49,6 +50,10 @@ use crate::{
                 State, //
             },
             transaction::Event,
+            transfer::{
+                piece,
+                MAX_DATA, //
+            },
         },
         wire::kif::{
             Connect,
@@ -63,8 +68,7 @@ use crate::{
     stats::{
         Counter,
         Gauge, //
-    },
-    uapi, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -126,6 +130,16 @@ pub(crate) struct Request {
     pub(crate) timeout: Timeout,
     /// The caller's name for the connection.
     pub(crate) coid: i32,
+}
+
+impl Request {
+    /// What servers may read and write while the sender is blocked.
+    fn memory(&self) -> Memory<'_> {
+        Memory {
+            message: &self.message,
+            reply: &self.reply,
+        }
+    }
 }
 
 /// A client's connection to a channel.
@@ -368,7 +382,16 @@ impl Connection {
             Target::There { peer, pid, chid } => mine.send_there(peer, *pid, *chid, request)?,
         };
         match outcome {
-            Outcome::Reply { status, data } => Ok((status, data.copy_to(&request.reply)?)),
+            Outcome::Reply {
+                status,
+                data,
+                offset,
+            } => {
+                // What is before the offset came ahead of the reply, as far as there was room.
+                let at = usize::try_from(offset).unwrap_or(usize::MAX);
+                let stored = data.copy_range(0, data.len(), &request.reply, at)?;
+                Ok((status, at.min(request.reply.len()) + stored))
+            }
             Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
             Outcome::Busy => Err(EAGAIN),
         }
@@ -391,11 +414,8 @@ impl Connection {
     }
 
     fn send_here(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) -> Result<Outcome> {
-        if request.message.len() > uapi::QNET_MSG_MAX {
-            return Err(EMSGSIZE);
-        }
-        let mut bytes = KVVec::new();
-        request.message.read_all(&mut bytes, uapi::QNET_MSG_MAX)?;
+        // Short messages are copied now; of a long one, the rest when the server receives it.
+        let bytes = request.message.read_piece(0, MAX_DATA)?;
         let client = Client::Thread {
             connection: self.clone(),
             process: Pid::of_caller(),
@@ -415,7 +435,7 @@ impl Connection {
             // the outcome is decided already, it is fetched below.
             let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
         }
-        let outcome = transaction.wait(&request.timeout, false);
+        let outcome = transaction.wait(&request.timeout, false, &request.memory());
         if let Outcome::Abandoned(_) = outcome {
             channel.forget(&transaction);
         }
@@ -496,7 +516,10 @@ impl Connection {
             transaction: &transaction,
             handle,
         };
-        let outcome = there.transmit().map(|()| transaction.wait(timeout, true));
+        let outcome = there
+            .transmit()
+            .map(|()| transaction.wait(timeout, true, &request.memory()))
+            .inspect_err(|_| transaction.leave());
         if let Ok(Outcome::Abandoned(_)) = outcome {
             there.unblock();
         }
@@ -677,14 +700,18 @@ impl There<'_> {
             client_pid,
             credentials: Some(credentials(self.peer.nd, client_pid)),
         };
-        let length = self.request.message.len();
-        let together = Message::ConnectMsgSend(connect, self.msgsend(0)?);
-        let fits = length <= CONNECT_DATA_MAX as usize
-            && together.fixed_len() + length <= self.peer.payload_limit();
+        let together = |nbytes| -> Result<Message> {
+            Ok(Message::ConnectMsgSend(connect, self.msgsend(0, nbytes)?))
+        };
+        let limit = self.peer.payload_limit();
+        let fixed = together(0)?.fixed_len();
+        // As much of the message goes along as there is room for; the server asks for the rest.
+        let length = self.pushed(limit, fixed, CONNECT_DATA_MAX);
+        let fits = fixed + length <= limit;
         // Whether the message goes along or waits for the answer: it is lost with this session.
         self.transaction.takes_session(session);
         let draft = if fits {
-            self.draft(&together)?
+            self.draft(&together(length)?, length)?
         } else {
             Draft::new(
                 &self.peer.node,
@@ -699,9 +726,19 @@ impl There<'_> {
         Ok(fits)
     }
 
-    fn msgsend(&self, server_id: u32) -> Result<MsgSend> {
+    /// How many bytes of the message go with it, in a frame with `limit` bytes of payload, when the
+    /// fixed part has `fixed` bytes and the server's node takes at most `most`.
+    fn pushed(&self, limit: usize, fixed: usize, most: u32) -> usize {
+        let length = self.request.message.len();
+        length.min(piece(limit, fixed)).min(most as usize)
+    }
+
+    /// The head of a message that `nbytes` bytes go with.
+    ///
+    /// Errors: `EMSGSIZE` when the message is longer than the network can tell.
+    fn msgsend(&self, server_id: u32, nbytes: usize) -> Result<MsgSend> {
         let sender = &self.transaction.sender;
-        let nbytes = u32::try_from(sender.srcmsglen).map_err(|_| EMSGSIZE)?;
+        let nbytes = u32::try_from(nbytes).map_err(|_| EMSGSIZE)?;
         Ok(MsgSend {
             server_id,
             client_handle: self.handle,
@@ -719,22 +756,19 @@ impl There<'_> {
         })
     }
 
-    fn draft(&self, message: &Message) -> Result<Draft> {
-        let length = self.request.message.len();
+    fn draft(&self, message: &Message, length: usize) -> Result<Draft> {
         let mut draft = Draft::new(&self.peer.node, message, length, Context::Sleep)?;
         self.request.message.read_at(0, draft.data_mut())?;
         Ok(draft)
     }
 
     fn send(&self, server_id: u32, session: u32) -> Result {
-        let message = Message::MsgSend(self.msgsend(server_id)?);
-        let length = self.request.message.len();
-        let allowed = self.connection.most.load(Relaxed) as usize;
-        if length > allowed || message.fixed_len() + length > self.peer.payload_limit() {
-            return Err(EMSGSIZE);
-        }
+        let fixed = Message::MsgSend(MsgSend::default()).fixed_len();
+        let most = self.connection.most.load(Relaxed);
+        let length = self.pushed(self.peer.payload_limit(), fixed, most);
+        let message = Message::MsgSend(self.msgsend(server_id, length)?);
         self.transaction.takes_session(session);
-        let draft = self.draft(&message)?;
+        let draft = self.draft(&message, length)?;
         self.peer.wait_for_room(session, self.timeout.deadline)?;
         self.peer.send(session, draft, Tag::Send(self.handle), None)
     }

@@ -11,6 +11,10 @@ use super::{
         Connection,
         KIF_VERSION, //
     },
+    requests::{
+        Asker,
+        Request, //
+    },
     server::{
         error_draft,
         ServerConnection,
@@ -48,6 +52,7 @@ use crate::{
                 self,
                 Connect,
                 Message,
+                MsgRead,
                 MsgSend,
                 Transfer,
                 Unblock, //
@@ -116,13 +121,18 @@ impl Arrival<'_> {
             Message::MsgReply(transfer) => {
                 let outcome = Outcome::Reply {
                     status: i64::from(transfer.status),
-                    data: Payload::Frame {
-                        skb,
-                        offset,
-                        _charge: None,
-                    },
+                    data: answer_data(skb, offset),
+                    offset: u64::from(transfer.offset),
                 };
                 self.answer(&transfer, outcome)
+            }
+            Message::MsgRead(read) => self.msgread(&read),
+            Message::MsgWrite(write) => self.msgwrite(&write, answer_data(skb, offset)),
+            Message::MsgReadXfer(transfer) => {
+                self.msgread_answer(&transfer, Ok(answer_data(skb, offset)))
+            }
+            Message::MsgReadError(transfer) => {
+                self.msgread_answer(&transfer, Err(error_from_wire(transfer.status)))
             }
             Message::MsgError(transfer) => self.answer(&transfer, error_outcome(&transfer)),
             Message::Unblock(unblock) => self.unblock(&unblock),
@@ -216,7 +226,8 @@ impl Arrival<'_> {
             coid: send.vtid.coid,
             priority: priority::clamp(send.vtid.priority),
             srcnd: u32::try_from(send.vtid.srcnd).unwrap_or(0),
-            srcmsglen: i64::from(send.vtid.srcmsglen.max(0)),
+            // A message is not shorter than what came of it.
+            srcmsglen: i64::from(send.vtid.srcmsglen).max(i64::from(send.nbytes)),
             dstmsglen: i64::from(send.vtid.dstmsglen.max(0)),
         };
         let client = Client::Remote {
@@ -307,6 +318,92 @@ impl Arrival<'_> {
             .map_err(|_| Counter::DropKifHandle)
     }
 
+    /// The send of this node that waits under `handle` for the peer.
+    fn waiting(&self, handle: u32) -> Option<Arc<Transaction>> {
+        let waiting = self.peer.node.ipc.waiting.lock();
+        let transaction = waiting.get(handle)?;
+        transaction
+            .is_out_by(self.peer, self.session)
+            .then(|| transaction.clone())
+    }
+
+    /// A server wants bytes of a message: the client's thread will send them.
+    fn msgread(&self, read: &MsgRead) -> Result<(), Counter> {
+        self.answered(Tag::Send(read.client_handle));
+        let request = Request::Read {
+            asker: Asker::There {
+                peer: self.peer.clone(),
+                session: self.session,
+                handle: read.msgread_handle,
+            },
+            offset: u64::from(read.offset),
+            nbytes: read.nbytes,
+        };
+        let Some(transaction) = self.waiting(read.client_handle) else {
+            // Its server waits for an answer.
+            request.refuse(ESRCH);
+            return Err(Counter::DropKifHandle);
+        };
+        match transaction.push(request) {
+            Ok(()) => Ok(()),
+            Err((request, error)) if error == ESRCH => {
+                request.refuse(error);
+                Ok(())
+            }
+            Err((request, _)) => {
+                self.peer.node.stats.count(Counter::ReadBusy);
+                request.refuse(EAGAIN);
+                Ok(())
+            }
+        }
+    }
+
+    /// A server writes into a reply area: the client's thread will copy it.
+    fn msgwrite(&self, write: &Transfer, data: Payload) -> Result<(), Counter> {
+        let transaction = self.waiting(write.handle).ok_or(Counter::DropKifHandle)?;
+        let request = Request::Write {
+            asker: None,
+            offset: u64::from(write.offset),
+            data,
+        };
+        match transaction.push(request) {
+            Ok(()) => Ok(()),
+            Err((_, error)) if error == ENOBUFS => {
+                // The reply has a hole now, so that the send must not succeed.
+                let outcome = Outcome::Abandoned(error.to_errno());
+                // If it was finished in between, the rest of the reply has not been waited for.
+                let _ = transaction.finish(Event::Abandon, outcome);
+                Err(Counter::DropLimit)
+            }
+            Err((_, error)) if error == ENOMEM => Err(Counter::DropNoMemory),
+            Err(_) => Err(Counter::DropKifHandle),
+        }
+    }
+
+    /// A client's node answered a MSGREAD of this one.
+    fn msgread_answer(&self, transfer: &Transfer, data: Result<Payload>) -> Result<(), Counter> {
+        let exchange = {
+            let exchanges = self.peer.node.ipc.exchanges.lock();
+            match exchanges.get(transfer.handle) {
+                Some(exchange) if exchange.is_by(self.peer, self.session) => exchange.clone(),
+                _ => return Err(Counter::DropKifHandle),
+            }
+        };
+        let offset = u64::from(transfer.offset);
+        let asked = match data {
+            Ok(data) => exchange.arrived(offset, transfer.nbytes, Some(data)),
+            Err(error) => {
+                exchange.refused(offset, error);
+                true
+            }
+        };
+        match asked {
+            true => Ok(()),
+            // Nobody asked for these bytes.
+            false => Err(Counter::DropKifMalformed),
+        }
+    }
+
     /// A client gave up waiting: its message is nobody's, queued or received.
     fn unblock(&self, unblock: &Unblock) -> Result<(), Counter> {
         let server = self.server(unblock.server_id)?;
@@ -338,6 +435,16 @@ impl Arrival<'_> {
         }
         connection.fail_waiting(Event::ServerGone, ESRCH);
         Ok(())
+    }
+}
+
+/// Data that a program here waits for, which are never charged: a peer must not be able to keep them
+/// out.
+fn answer_data(skb: RxSkb, offset: usize) -> Payload {
+    Payload::Frame {
+        skb,
+        offset,
+        _charge: None,
     }
 }
 

@@ -17,11 +17,14 @@
 
 pub(crate) mod channel;
 pub(crate) mod connection;
+pub(crate) mod exchange;
 pub(crate) mod handles;
 pub(crate) mod input;
 pub(crate) mod process;
+pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod transaction;
+mod transfer;
 
 pub(crate) use self::{
     channel::Channel,
@@ -31,6 +34,7 @@ pub(crate) use self::{
 };
 
 use self::{
+    exchange::Exchange,
     handles::Handles,
     server::ServerConnection,
     transaction::Outcome, //
@@ -57,6 +61,8 @@ const MAX_WAITING: usize = 65536;
 const MAX_CLIENTS: usize = 65536;
 /// The most connections that other nodes have to channels of a namespace.
 const MAX_SERVERS: usize = 65536;
+/// The most calls of servers that wait for clients on other nodes at a time in a namespace.
+const MAX_EXCHANGES: usize = 65536;
 
 /// A node's tables of message passing.
 #[pin_data]
@@ -73,6 +79,9 @@ pub(crate) struct Ipc {
     /// Connections that other nodes have to channels here, by server id.
     #[pin]
     pub(crate) servers: SpinLockBh<Handles<Arc<ServerConnection>>>,
+    /// Calls of servers here that wait for clients on other nodes, by msgread handle.
+    #[pin]
+    pub(crate) exchanges: SpinLockBh<Handles<Arc<Exchange>>>,
 }
 
 impl Ipc {
@@ -83,6 +92,7 @@ impl Ipc {
             waiting <- new_spinlock_bh!(Handles::new(MAX_WAITING)),
             clients <- new_spinlock_bh!(Handles::new(MAX_CLIENTS)),
             servers <- new_spinlock_bh!(Handles::new(MAX_SERVERS)),
+            exchanges <- new_spinlock_bh!(Handles::new(MAX_EXCHANGES)),
         })
     }
 }
@@ -111,6 +121,7 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
         // Who came first, the answer or the end, has decided already.
         let _ = transaction.finish(Event::ServerGone, Outcome::Error(error.to_errno()));
     }
+    exchange::session_ended(peer, session);
     let mut place = 0;
     loop {
         let gone = ipc
@@ -128,6 +139,7 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
 mod tests {
     use super::{
         connection::Address,
+        requests::Memory,
         transaction::{
             Client,
             Payload,
@@ -204,7 +216,7 @@ mod tests {
         /// Receives a message that is there, or finds that there is none.
         fn receive(&self) -> Result<(Arc<Transaction>, u8)> {
             let (transaction, payload) = self.channel.receive(&at_once(TimeoutStates::RECEIVE)?)?;
-            match payload {
+            match &*payload {
                 Payload::Copied(bytes) => Ok((transaction, *bytes.first().ok_or(ENODATA)?)),
                 Payload::Frame { .. } => Err(EINVAL),
             }
@@ -234,7 +246,12 @@ mod tests {
 
     fn error_of(transaction: &Transaction) -> Result<c_int> {
         let timeout = at_once(TimeoutStates::SEND | TimeoutStates::REPLY)?;
-        match transaction.wait(&timeout, false) {
+        let nothing = nothing()?;
+        let memory = Memory {
+            message: &nothing,
+            reply: &nothing,
+        };
+        match transaction.wait(&timeout, false, &memory) {
             Outcome::Error(error) | Outcome::Abandoned(error) => Ok(error),
             Outcome::Reply { .. } | Outcome::Busy => Ok(0),
         }
@@ -343,8 +360,13 @@ mod tests {
         let states = TimeoutStates::new(TimeoutStates::SEND).ok_or(EINVAL)?;
         assert!(!states.runs_in(crate::proto::kif::transaction::State::Received, false));
         let timeout = at_once(TimeoutStates::REPLY)?;
+        let nothing = nothing()?;
+        let memory = Memory {
+            message: &nothing,
+            reply: &nothing,
+        };
         assert!(matches!(
-            message.wait(&timeout, false),
+            message.wait(&timeout, false, &memory),
             Outcome::Abandoned(error) if error == ETIMEDOUT.to_errno()
         ));
         Ok(())

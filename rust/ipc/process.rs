@@ -8,12 +8,15 @@
 use super::{
     channel::Channel,
     handles::Handles,
+    server::ServerConnection,
     transaction::{
         Client as Sending,
         Outcome,
         Payload,
+        Timeout,
         Transaction, //
     },
+    transfer, //
 };
 use crate::{
     knet::{
@@ -34,7 +37,13 @@ use crate::{
         Node,
         Patience, //
     },
-    proto::kif::transaction::Event,
+    proto::kif::{
+        transaction::Event,
+        transfer::{
+            ahead_of_reply,
+            MAX_DATA, //
+        },
+    },
     stats::Gauge,
     uapi, //
 };
@@ -348,58 +357,108 @@ impl Process {
         }
     }
 
-    /// MsgReply. Process context.
+    /// The message `rcvid`, whose client must not be gone.
     ///
-    /// Errors: `ESRCH` when nobody waits under that rcvid; `ESRVRFAULT` (312) when the reply cannot
-    /// be read, which the client is told too; `EMSGSIZE` when it does not fit a packet to the
-    /// client's node: the client goes on waiting; what the way to another node gives.
-    pub(crate) fn reply(&self, rcvid: i32, status: i64, data: &UserBuf) -> Result {
+    /// Errors: `ESRCH`.
+    fn blocked(&self, rcvid: i32) -> Result<Arc<Transaction>> {
         let transaction = self.transaction(rcvid)?;
         if transaction.is_finished() {
             // The client has gone: its rcvid is of no more use.
             drop(self.take(rcvid));
             return Err(ESRCH);
         }
+        Ok(transaction)
+    }
+
+    /// MsgRead: copies the message's bytes from `offset` on, and says how many there were. Process
+    /// context.
+    ///
+    /// Errors: `ESRCH` when nobody waits under that rcvid, `EFAULT` for the client's memory and
+    /// `ESRVRFAULT` (312) for the caller's, `EINTR`, `ETIMEDOUT`, `ENOMEM`.
+    pub(crate) fn read(
+        &self,
+        rcvid: i32,
+        offset: u64,
+        into: &UserBuf,
+        timeout: &Timeout,
+    ) -> Result<usize> {
+        let transaction = self.blocked(rcvid)?;
+        transfer::read(&transaction, offset, into, timeout.in_transfer())
+    }
+
+    /// MsgWrite: copies bytes into the client's reply area, from `offset` on, and says for how many
+    /// it has room. Process context.
+    ///
+    /// Errors: as [`Self::read`].
+    pub(crate) fn write(
+        &self,
+        rcvid: i32,
+        offset: u64,
+        from: &UserBuf,
+        timeout: &Timeout,
+    ) -> Result<usize> {
+        let transaction = self.blocked(rcvid)?;
+        transfer::write(&transaction, offset, from, timeout.in_transfer())
+    }
+
+    /// MsgReply. Process context. A reply longer than one piece is written ahead, except its last
+    /// piece.
+    ///
+    /// Errors: `ESRCH` when nobody waits under that rcvid; `ESRVRFAULT` (312) when the reply cannot
+    /// be read, which the client is told too; after others the client goes on waiting: `EINTR`,
+    /// `EFAULT` for the memory of a client on this node, and what the way to another node gives.
+    pub(crate) fn reply(&self, rcvid: i32, status: i64, data: &UserBuf) -> Result {
+        let transaction = self.blocked(rcvid)?;
         let length = clip(data.len(), transaction.sender.dstmsglen);
-        match &transaction.client {
-            Sending::Thread { .. } if length > uapi::QNET_MSG_MAX => Err(EMSGSIZE),
-            Sending::Thread { .. } => {
-                let bytes = read(data, length);
-                let transaction = self.take(rcvid)?;
-                match bytes {
-                    Ok(bytes) => transaction.finish(
-                        Event::Answer,
-                        Outcome::Reply {
-                            status,
-                            data: Payload::Copied(bytes),
-                        },
-                    ),
-                    Err(error) => {
-                        let told = if error == EFAULT { srvrfault() } else { error };
-                        let told = Outcome::Error(told.to_errno());
-                        transaction.finish(Event::Answer, told).map_err(|_| ESRCH)?;
-                        return Err(if error == EFAULT { srvrfault() } else { error });
-                    }
-                }
-                .map_err(|_| ESRCH)
-            }
+        let replied = match &transaction.client {
+            Sending::Thread { .. } => self.reply_here(&transaction, rcvid, status, data, length),
             Sending::Remote { server, .. } => {
-                match server.reply(&transaction, status, data, length) {
-                    Err(error) if error == EFAULT => {
-                        self.error(rcvid, uapi::QNET_ESRVRFAULT)?;
-                        Err(srvrfault())
-                    }
-                    // What cannot be sent leaves the client blocked: the server may answer again,
-                    // with less or later.
-                    Err(error) => Err(error),
-                    Ok(draft) => {
-                        server.wait_for_room()?;
-                        let transaction = self.take(rcvid)?;
-                        server.send_answer(&transaction, draft)
-                    }
-                }
+                self.reply_there(server, &transaction, rcvid, status, data, length)
             }
+        };
+        if replied.is_err_and(|error| error == srvrfault()) {
+            self.error(rcvid, uapi::QNET_ESRVRFAULT)?;
         }
+        replied
+    }
+
+    fn reply_here(
+        &self,
+        transaction: &Arc<Transaction>,
+        rcvid: i32,
+        status: i64,
+        data: &UserBuf,
+        length: usize,
+    ) -> Result {
+        let ahead = ahead(transaction, data, length, MAX_DATA)?;
+        let bytes = data
+            .read_piece(ahead, length - ahead)
+            .map_err(transfer::own_fault)?;
+        let outcome = Outcome::Reply {
+            status,
+            data: Payload::Copied(bytes),
+            offset: ahead as u64,
+        };
+        self.take(rcvid)?
+            .finish(Event::Answer, outcome)
+            .map_err(|_| ESRCH)
+    }
+
+    fn reply_there(
+        &self,
+        server: &ServerConnection,
+        transaction: &Arc<Transaction>,
+        rcvid: i32,
+        status: i64,
+        data: &UserBuf,
+        length: usize,
+    ) -> Result {
+        let ahead = ahead(transaction, data, length, server.reply_limit())?;
+        let draft = server
+            .reply(transaction, status, data, ahead, length)
+            .map_err(transfer::own_fault)?;
+        server.wait_for_room()?;
+        server.send_answer(&*self.take(rcvid)?, draft)
     }
 
     /// MsgError: the client's send fails with the Linux error number `error`, or succeeds if that
@@ -459,11 +518,19 @@ fn clip(length: usize, room: i64) -> usize {
     length.min(usize::try_from(room).unwrap_or(0))
 }
 
-/// Copies the first `length` bytes of a program's buffer.
-fn read(data: &UserBuf, length: usize) -> Result<KVVec<u8>> {
-    let mut bytes = KVVec::new();
-    data.read_all(&mut bytes, length)?;
-    Ok(bytes)
+/// Writes the part of a reply of `length` bytes that goes ahead of it, when the reply itself can
+/// have `piece` bytes, and says how long it is.
+fn ahead(
+    transaction: &Arc<Transaction>,
+    data: &UserBuf,
+    length: usize,
+    piece: usize,
+) -> Result<usize> {
+    let ahead = ahead_of_reply(length as u64, piece as u64);
+    if ahead != 0 {
+        transfer::put(transaction, 0, data, ahead, None)?;
+    }
+    usize::try_from(ahead).map_err(|_| EINVAL)
 }
 
 /// Neutrino's error for a server whose buffer is not there.

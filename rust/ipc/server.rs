@@ -10,7 +10,6 @@ use super::{
         Process, //
     },
     transaction::{
-        Client,
         Outcome,
         Transaction, //
     },
@@ -28,7 +27,10 @@ use crate::{
         Tag, //
     },
     proto::{
-        kif::transaction::Event,
+        kif::{
+            transaction::Event,
+            transfer, //
+        },
         wire::{
             errno,
             kif::{
@@ -205,14 +207,18 @@ impl ServerConnection {
         }
     }
 
-    fn handle(transaction: &Transaction) -> u32 {
-        match transaction.client {
-            Client::Remote { handle, .. } => handle,
-            Client::Thread { .. } => 0,
-        }
+    /// The session that the connection was made over.
+    pub(super) fn session(&self) -> u32 {
+        self.session
     }
 
-    /// Makes the MSGREPLY with the first `length` bytes of `data`. Process context.
+    /// How many bytes one MSGREPLY may have.
+    pub(super) fn reply_limit(&self) -> usize {
+        let fixed = Message::MsgReply(Transfer::default()).fixed_len();
+        transfer::piece(self.peer.payload_limit(), fixed)
+    }
+
+    /// Makes the MSGREPLY with the bytes of `data` from `offset` to `length`. Process context.
     ///
     /// Errors: `EMSGSIZE` when it does not fit a packet, `EOVERFLOW` for a status of more than 32
     /// bits, `EFAULT`, `ENOMEM`.
@@ -221,27 +227,46 @@ impl ServerConnection {
         transaction: &Transaction,
         status: i64,
         data: &UserBuf,
+        offset: usize,
         length: usize,
     ) -> Result<Draft> {
+        let nbytes = length.saturating_sub(offset);
         let message = Message::MsgReply(Transfer {
             status: i32::try_from(status).map_err(|_| EOVERFLOW)?,
-            handle: Self::handle(transaction),
-            offset: 0,
-            nbytes: u32::try_from(length).map_err(|_| EMSGSIZE)?,
+            handle: transaction.client_handle(),
+            offset: u32::try_from(offset).map_err(|_| EMSGSIZE)?,
+            nbytes: u32::try_from(nbytes).map_err(|_| EMSGSIZE)?,
         });
-        if message.fixed_len() + length > self.peer.payload_limit() {
+        if message.fixed_len() + nbytes > self.peer.payload_limit() {
             return Err(EMSGSIZE);
         }
-        let mut draft = Draft::new(&self.peer.node, &message, length, Context::Sleep)?;
-        data.read_at(0, draft.data_mut())?;
+        let mut draft = Draft::new(&self.peer.node, &message, nbytes, Context::Sleep)?;
+        data.read_at(offset, draft.data_mut())?;
         Ok(draft)
+    }
+
+    /// Sends a message that concerns a blocked client, once there is room. `answers` is the number of
+    /// the client's message that it acknowledges. Process context.
+    ///
+    /// Errors: `ESRCH` when the client's node is lost, `EINTR`, `ETIMEDOUT` after `deadline`,
+    /// `ENOBUFS`, `ENOMEM`.
+    pub(super) fn send(
+        &self,
+        draft: Draft,
+        answers: Option<u32>,
+        deadline: Option<u64>,
+    ) -> Result {
+        self.peer
+            .wait_for_room(self.session, deadline)
+            .and_then(|()| self.peer.send(self.session, draft, Tag::None, answers))
+            .map_err(|error| if error == EHOSTDOWN { ESRCH } else { error })
     }
 
     /// Makes the MSGERROR with the Linux error number `error`. Process context.
     ///
     /// Errors: `ENOMEM`.
     pub(crate) fn error(&self, transaction: &Transaction, error: c_int) -> Result<Draft> {
-        let handle = Self::handle(transaction);
+        let handle = transaction.client_handle();
         error_draft(&self.peer.node, handle, error, 0, Context::Sleep)
     }
 
@@ -253,11 +278,10 @@ impl ServerConnection {
         transaction
             .finish(Event::Answer, Outcome::done())
             .map_err(|_| ESRCH)?;
-        let seq = match transaction.client {
-            Client::Remote { seq, .. } => Some(seq),
-            Client::Thread { .. } => None,
-        };
-        match self.peer.send(self.session, draft, Tag::None, seq) {
+        match self
+            .peer
+            .send(self.session, draft, Tag::None, transaction.seq())
+        {
             // The client's node is lost, and its client knows that from the session's end.
             Err(error) if error == EHOSTDOWN => Err(ESRCH),
             Err(error) => {

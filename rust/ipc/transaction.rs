@@ -8,6 +8,10 @@
 use super::{
     channel::Channel,
     connection::Connection,
+    requests::{
+        Memory,
+        Request, //
+    },
     server::ServerConnection, //
 };
 use crate::{
@@ -19,6 +23,7 @@ use crate::{
         timer::now_ns,
         user::UserBuf,
         wait::{
+            signal_pending,
             Wait,
             WaitQueue, //
         },
@@ -28,15 +33,23 @@ use crate::{
         Node,
         Peer, //
     },
-    proto::kif::transaction::{
-        Event,
-        State,
-        TimeoutStates,
-        TooLate, //
+    proto::kif::{
+        transaction::{
+            Event,
+            State,
+            TimeoutStates,
+            TooLate, //
+        },
+        transfer::{
+            clip,
+            Credit,
+            Load, //
+        },
     },
     stats::Gauge, //
 };
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::{
         atomic::{
@@ -75,11 +88,30 @@ impl Payload {
     ///
     /// Errors: `EFAULT`.
     pub(crate) fn copy_to(&self, buffer: &UserBuf) -> Result<usize> {
+        self.copy_range(0, self.len(), buffer, 0)
+    }
+
+    /// Copies `length` bytes from byte `from` on to byte `at` of a program's buffer, as far as there
+    /// are bytes and room, and says how many. May sleep.
+    ///
+    /// Errors: `EFAULT`.
+    pub(crate) fn copy_range(
+        &self,
+        from: usize,
+        length: usize,
+        buffer: &UserBuf,
+        at: usize,
+    ) -> Result<usize> {
+        let length = self.len().saturating_sub(from).min(length);
         match self {
-            Payload::Copied(bytes) => buffer.write(bytes),
+            Payload::Copied(bytes) => {
+                let bytes = bytes.get(from..).and_then(|bytes| bytes.get(..length));
+                buffer.write_at(at, bytes.unwrap_or(&[]))
+            }
+            // An empty range may begin behind the packet's end.
+            Payload::Frame { .. } if length == 0 => Ok(0),
             Payload::Frame { skb, offset, .. } => {
-                let length = self.len().min(buffer.len());
-                buffer.write_skb(skb, *offset, length)
+                buffer.write_skb(at, skb, offset.saturating_add(from), length)
             }
         }
     }
@@ -97,6 +129,8 @@ pub(crate) enum Outcome {
         status: i64,
         /// The reply's data.
         data: Payload,
+        /// Where they begin: what is before came ahead of the reply.
+        offset: u64,
     },
     /// The send fails with this Linux error number, negative.
     Error(c_int),
@@ -126,6 +160,20 @@ impl Timeout {
             .unwrap_or_else(|| now_ns().saturating_add(self.ns))
     }
 
+    /// The same with its end fixed now, for a receiver that may have to take several messages.
+    pub(crate) fn fixed_in_receive(&self) -> Self {
+        let runs = self.states.runs_in_receive();
+        Self {
+            deadline: runs.then(|| self.deadline()),
+            ..*self
+        }
+    }
+
+    /// The moment at which a server's wait for its client's thread is over, if the time runs then.
+    pub(crate) fn in_transfer(&self) -> Option<u64> {
+        self.states.runs_in_transfer().then(|| self.deadline())
+    }
+
     /// The same with its end fixed now, for a send to another node.
     pub(crate) fn fixed(&self) -> Self {
         let runs = self.states.runs_in(State::Sent, true);
@@ -142,6 +190,7 @@ impl Outcome {
         Outcome::Reply {
             status: 0,
             data: Payload::Copied(KVVec::new()),
+            offset: 0,
         }
     }
 }
@@ -186,10 +235,47 @@ pub(crate) struct Sender {
 /// What changes, under the transaction's lock.
 struct Inner {
     state: State,
-    payload: Option<Payload>,
+    /// What came with the send. It stays after the message was received, for MsgRead, until the
+    /// message is answered.
+    payload: Option<Arc<Payload>>,
     outcome: Option<Outcome>,
     /// Whether the sender wants to be woken when the message is received.
     tell_receive: bool,
+    /// What the sender's thread is to do for servers, in order.
+    requests: KVec<Request>,
+    /// How much that is, with what is being done.
+    load: Load,
+    /// What servers here have written to a client on another node.
+    credit: Credit,
+}
+
+impl Inner {
+    /// Takes a request, or gives it back with the asker's error.
+    fn push(&mut self, request: Request) -> Result<(), (Request, Error)> {
+        if self.state == State::Finished {
+            return Err((request, ESRCH));
+        }
+        if self.requests.reserve(1, GFP_ATOMIC | __GFP_NOWARN).is_err() {
+            return Err((request, ENOMEM));
+        }
+        if request.admit(&mut self.load).is_err() {
+            let error = request.too_much();
+            return Err((request, error));
+        }
+        self.requests
+            .push_within_capacity(request)
+            .map_err(|refused| (refused.0, ENOMEM))
+    }
+
+    /// The sender gives up, unless the outcome is decided: the payload and the requests, which are
+    /// to be dropped without the lock.
+    fn abandon(&mut self) -> Option<(Option<Arc<Payload>>, KVec<Request>)> {
+        if self.outcome.is_some() {
+            return None;
+        }
+        self.state = self.state.step(Event::Abandon).ok()?;
+        Some((self.payload.take(), core::mem::take(&mut self.requests)))
+    }
 }
 
 /// One message, from the send to the reply.
@@ -257,6 +343,10 @@ impl Transaction {
             None => Gauge::Waiting,
         };
         let counted = Counted::new(node, gauge, &client);
+        let payload = match payload {
+            Some(payload) => Some(Arc::new(payload, flags)?),
+            None => None,
+        };
         Arc::pin_init(
             try_pin_init!(Self {
                 _counted: counted,
@@ -268,6 +358,9 @@ impl Transaction {
                     payload,
                     outcome: None,
                     tell_receive: false,
+                    requests: KVec::new(),
+                    load: Load::default(),
+                    credit: Credit::default(),
                 }),
                 done <- WaitQueue::new(),
             }),
@@ -368,11 +461,11 @@ impl Transaction {
     }
 
     /// A server takes the message from the queue: its bytes, unless it was finished before.
-    pub(crate) fn receive(&self) -> Result<Payload, TooLate> {
+    pub(crate) fn receive(&self) -> Result<Arc<Payload>, TooLate> {
         let (payload, tell) = {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(Event::Receive)?;
-            (inner.payload.take().ok_or(TooLate)?, inner.tell_receive)
+            (inner.payload.clone().ok_or(TooLate)?, inner.tell_receive)
         };
         if tell {
             self.done.wake_all();
@@ -399,35 +492,184 @@ impl Transaction {
         self.inner.lock().state == State::Finished
     }
 
+    /// A message of this node that was received is copied into the rest of the receiver's buffer, of
+    /// which `done` bytes are filled: says how many bytes more. Of a message of another node there
+    /// is only what was pushed. Process context.
+    ///
+    /// Errors: `ESRCH` when the sender is gone, `EFAULT` for its memory and `ESRVRFAULT` (312) for the
+    /// receiver's, `EINTR`, `ENOMEM`.
+    pub(crate) fn fill(self: &Arc<Self>, into: &UserBuf, done: usize) -> Result<usize> {
+        let whole = u64::try_from(self.sender.srcmsglen).unwrap_or(0);
+        let room = into.len().saturating_sub(done) as u64;
+        let rest = clip(done as u64, room, whole);
+        if rest == 0 || !self.is_local() {
+            return Ok(0);
+        }
+        super::transfer::pull(self, done as u64, rest, into, done, None)
+    }
+
+    /// What came with the send, as long as the outcome is not decided.
+    pub(super) fn payload(&self) -> Option<Arc<Payload>> {
+        self.inner.lock().payload.clone()
+    }
+
+    /// The node that it is counted by.
+    pub(super) fn node(&self) -> &Node {
+        &self._counted.node
+    }
+
+    /// The client's handle for the send, when the client is on another node.
+    pub(super) fn client_handle(&self) -> u32 {
+        match self.client {
+            Client::Remote { handle, .. } => handle,
+            Client::Thread { .. } => 0,
+        }
+    }
+
+    /// The number under which the message came from another node.
+    pub(super) fn seq(&self) -> Option<u32> {
+        match self.client {
+            Client::Remote { seq, .. } => Some(seq),
+            Client::Thread { .. } => None,
+        }
+    }
+
+    /// Begins a write of so many bytes to a client on another node; not while the client has to
+    /// confirm those before.
+    pub(super) fn begin_write(&self, nbytes: u64) -> bool {
+        self.inner.lock().credit.begin(nbytes).is_ok()
+    }
+
+    /// A write that was begun was handed to the session, or has failed.
+    pub(super) fn write_sent(&self, nbytes: u64) {
+        self.inner.lock().credit.sent(nbytes);
+    }
+
+    /// What the client will have confirmed when it answers a probe that is sent now.
+    pub(super) fn write_mark(&self) -> u64 {
+        self.inner.lock().credit.mark()
+    }
+
+    /// The client has answered the probe.
+    pub(super) fn writes_confirmed(&self, mark: u64) {
+        self.inner.lock().credit.confirmed(mark);
+    }
+
+    /// Gives the sender's thread something to do. Legal in softirq; no lock may be held. A request
+    /// that is not taken comes back with the error for its asker: `ESRCH` when the outcome is
+    /// decided, `EAGAIN` or `ENOBUFS` when the sender has too much to do, `ENOMEM`.
+    pub(crate) fn push(&self, request: Request) -> Result<(), (Request, Error)> {
+        let pushed = self.inner.lock().push(request);
+        pushed?;
+        self.done.wake_all();
+        Ok(())
+    }
+
+    /// The sender leaves without having waited: what was asked of it is refused.
+    pub(crate) fn leave(&self) {
+        let left = self.inner.lock().abandon();
+        if let Some((payload, requests)) = left {
+            drop(payload);
+            refuse(requests);
+        }
+    }
+
     /// Blocks the sender until the outcome is there, it is signalled, or its time is over; the
-    /// last two decide the outcome themselves. Process context.
-    pub(crate) fn wait(&self, timeout: &Timeout, remote: bool) -> Outcome {
+    /// last two decide the outcome themselves. Meanwhile its thread serves what servers ask of its
+    /// memory. Process context.
+    pub(crate) fn wait(&self, timeout: &Timeout, remote: bool, memory: &Memory<'_>) -> Outcome {
         let mut deadline = None;
+        let mut served = Ok(());
         let mut inner = self.inner.lock();
         inner.tell_receive = timeout.states.cares_for_receive();
         loop {
-            if let Some(outcome) = inner.outcome.take() {
-                return outcome;
-            }
             let runs = timeout.states.runs_in(inner.state, remote);
             if runs && deadline.is_none() {
                 deadline = Some(timeout.deadline());
             }
             let until = if runs { deadline } else { None };
-            let error = match self.done.wait(&mut inner, until) {
-                Wait::Woken => continue,
+            let woken = if !inner.requests.is_empty() {
+                // What is asked without end must not keep a signal or the time-out out; what was
+                // written before the reply is part of it.
+                match inner.outcome {
+                    Some(_) => Wait::Woken,
+                    None => interrupted(until),
+                }
+            } else if let Some(outcome) = inner.outcome.take() {
+                return with_fault(outcome, served);
+            } else {
+                self.done.wait(&mut inner, until)
+            };
+            let error = match woken {
+                Wait::Woken => {
+                    let requests = core::mem::take(&mut inner.requests);
+                    if !requests.is_empty() {
+                        let finished = inner.outcome.is_some();
+                        drop(inner);
+                        served = served.and(self.serve(requests, finished, memory, until));
+                        inner = self.inner.lock();
+                    }
+                    continue;
+                }
                 // Received at the last moment, and the time does not run any more.
                 Wait::TimedOut if !timeout.states.runs_in(inner.state, remote) => continue,
                 Wait::TimedOut => ETIMEDOUT,
                 Wait::Signal => EINTR,
             };
-            if inner.outcome.is_none() && inner.state.step(Event::Abandon).is_ok() {
-                inner.state = State::Finished;
-                let payload = inner.payload.take();
+            if let Some((payload, requests)) = inner.abandon() {
                 drop(inner);
                 drop(payload);
+                refuse(requests);
                 return Outcome::Abandoned(error.to_errno());
             }
         }
+    }
+
+    /// Does what servers ask of the sender's memory. When the outcome is decided, reads come too
+    /// late, but writes were sent before it.
+    #[inline(never)]
+    fn serve(
+        &self,
+        requests: KVec<Request>,
+        finished: bool,
+        memory: &Memory<'_>,
+        until: Option<u64>,
+    ) -> Result {
+        let mut result = Ok(());
+        for request in requests {
+            if finished && matches!(request, Request::Read { .. }) {
+                request.refuse(ESRCH);
+            } else {
+                result = result.and(request.serve(memory, until));
+            }
+            request.done(&mut self.inner.lock().load);
+        }
+        result
+    }
+}
+
+/// Whether a thread that has something to do is to stop waiting all the same.
+fn interrupted(until: Option<u64>) -> Wait {
+    if signal_pending() {
+        Wait::Signal
+    } else if until.is_some_and(|until| now_ns() >= until) {
+        Wait::TimedOut
+    } else {
+        Wait::Woken
+    }
+}
+
+/// The outcome of a send whose reply area had a hole where a server of another node has written.
+fn with_fault(outcome: Outcome, served: Result) -> Outcome {
+    match (outcome, served) {
+        (Outcome::Reply { .. }, Err(error)) => Outcome::Error(error.to_errno()),
+        (outcome, _) => outcome,
+    }
+}
+
+/// Tells who asked that the client is gone. No lock may be held.
+fn refuse(requests: KVec<Request>) {
+    for request in requests {
+        request.refuse(ESRCH);
     }
 }

@@ -105,11 +105,24 @@ impl UserBuf {
         }
     }
 
+    /// Copies the bytes at `offset`, at most `max` of them, into kernel memory.
+    ///
+    /// Errors: `EFAULT`, `ENOMEM`.
+    pub(crate) fn read_piece(&self, offset: usize, max: usize) -> Result<KVVec<u8>> {
+        let mut bytes = KVVec::new();
+        self.append(offset, max, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Appends the first `max` bytes to `to`, all if there are fewer, and says how many they were.
     ///
     /// Errors: `EFAULT`, `ENOMEM`; then `to` is as it was.
     pub(crate) fn read_all(&self, to: &mut KVVec<u8>, max: usize) -> Result<usize> {
-        let n = self.len.min(max);
+        self.append(0, max, to)
+    }
+
+    fn append(&self, offset: usize, max: usize, to: &mut KVVec<u8>) -> Result<usize> {
+        let n = self.len.saturating_sub(offset).min(max);
         // The kernel warns of whoever asks for more than an allocation can ever be.
         if n > MAX_READ {
             return Err(ENOMEM);
@@ -117,7 +130,7 @@ impl UserBuf {
         let old = to.len();
         to.reserve(n, GFP_KERNEL_ACCOUNT)?;
         let spare = to.spare_capacity_mut();
-        self.walk(0, n, |base, done, n| {
+        self.walk(offset, n, |base, done, n| {
             let Some(to) = spare.get_mut(done..done + n) else {
                 return false;
             };
@@ -167,16 +180,22 @@ impl UserBuf {
         Ok(n)
     }
 
-    /// Writes `len` bytes of a frame, from its byte `offset` on, as far as there is room, and says
-    /// how many they were.
+    /// Writes `len` bytes of a frame, from its byte `offset` on, to byte `at` of the buffer, as far
+    /// as there is room, and says how many they were.
     ///
     /// Errors: `EINVAL` if the frame has not as many, `EFAULT`.
-    pub(crate) fn write_skb(&self, from: &RxSkb, offset: usize, len: usize) -> Result<usize> {
+    pub(crate) fn write_skb(
+        &self,
+        at: usize,
+        from: &RxSkb,
+        offset: usize,
+        len: usize,
+    ) -> Result<usize> {
         if offset.checked_add(len).is_none_or(|end| end > from.len()) {
             return Err(EINVAL);
         }
-        let n = self.len.min(len);
-        self.walk(0, n, |base, done, n| {
+        let n = self.len.saturating_sub(at).min(len);
+        self.walk(at, n, |base, done, n| {
             let to = UserPtr::from_addr(base as usize);
             from.copy_to_user(offset + done, to, n).is_ok()
         })?;

@@ -30,6 +30,12 @@ pub(crate) enum Wait {
     Signal,
 }
 
+/// Whether the calling thread has a signal pending, which ends its waits.
+#[inline]
+pub(crate) fn signal_pending() -> bool {
+    kernel::current!().signal_pending()
+}
+
 /// Threads that wait, first come first served.
 #[pin_data]
 pub(crate) struct WaitQueue {

@@ -20,8 +20,6 @@ use zerocopy_derive::{
 
 /// Qnet's EtherType.
 pub(crate) const ETH_P_QNET: u16 = bindings::ETH_P_QNET as u16;
-/// The longest message between two processes of one node, in bytes.
-pub(crate) const QNET_MSG_MAX: usize = bindings::QNET_MSG_MAX as usize;
 /// Only the process that made the channel may connect to it.
 pub(crate) const QNET_CHF_PRIVATE: u32 = bindings::QNET_CHF_PRIVATE;
 /// The channel flags that are understood.
@@ -181,6 +179,20 @@ mirror! {
         flags: u32,
         rcvid: i32,
         error: i32,
+    }
+}
+
+mirror! {
+    /// MsgRead and MsgWrite.
+    Transfer = qnet_transfer {
+        size: u32,
+        flags: u32,
+        rcvid: i32,
+        reserved: u32,
+        offset: u64,
+        buf: Buf,
+        timeout: Timeout,
+        done: u64,
     }
 }
 

@@ -34,8 +34,6 @@
 #define QNET_NAME_MAX		63	/* of a node's name */
 #define QNET_FQNN_MAX		255	/* of name.domain */
 
-/* A program message is not longer than this, on one node. */
-#define QNET_MSG_MAX		65536
 /* A scattered buffer has not more parts than this. */
 #define QNET_PARTS_MAX		1024
 
@@ -169,6 +167,23 @@ struct qnet_error {
 };
 
 /*
+ * On any socket of the process that received rcvid, whose client is blocked.
+ * READ: copies bytes of its message, from offset on, into buf. WRITE: copies
+ * buf into its reply area, from offset on. done is less than buf has when the
+ * message or the reply area ends before.
+ */
+struct qnet_transfer {
+	__u32			size;
+	__u32			flags;		/* 0 */
+	__s32			rcvid;
+	__u32			reserved;
+	__u64			offset;
+	struct qnet_buf		buf;
+	struct qnet_timeout	timeout;	/* QNET_TIMEOUT_REPLY counts */
+	__u64			done;		/* out: bytes copied */
+};
+
+/*
  * On any socket. STRTOND: finds the node that the string (len bytes at
  * string, no NUL needed) names, asking the LAN if it must; used tells how
  * many bytes of it belong to the name. NDTOSTR: writes at most len bytes and
@@ -197,6 +212,8 @@ struct qnet_node_name {
 #define QNET_IOC_DESTROY	_IO(QNET_IOC_MAGIC, 6)
 #define QNET_IOC_STRTOND	_IOWR(QNET_IOC_MAGIC, 7, struct qnet_node_name)
 #define QNET_IOC_NDTOSTR	_IOWR(QNET_IOC_MAGIC, 8, struct qnet_node_name)
+#define QNET_IOC_READ		_IOWR(QNET_IOC_MAGIC, 9, struct qnet_transfer)
+#define QNET_IOC_WRITE		_IOWR(QNET_IOC_MAGIC, 10, struct qnet_transfer)
 
 /*
  * Generic netlink: the settings and tables of the caller's network namespace.

@@ -4,8 +4,8 @@
  *
  * Names, values and meanings are those that QNX programmers know; only what
  * is implemented is declared. The manual pages ChannelCreate(3),
- * ConnectAttach(3), MsgSend(3), MsgReceive(3), MsgReply(3) and TimerTimeout(3)
- * tell the rest.
+ * ConnectAttach(3), MsgSend(3), MsgReceive(3), MsgRead(3), MsgWrite(3),
+ * MsgReply(3) and TimerTimeout(3) tell the rest.
  *
  * Each call has two forms: Name() returns -1 and sets errno, Name_r() returns
  * the negative error number and leaves errno alone.
@@ -123,6 +123,15 @@ int MsgReceive(int chid, void *msg, size_t bytes, struct _msg_info *info);
 int MsgReceive_r(int chid, void *msg, size_t bytes, struct _msg_info *info);
 int MsgReceivev(int chid, const iov_t *iov, size_t parts, struct _msg_info *info);
 int MsgReceivev_r(int chid, const iov_t *iov, size_t parts, struct _msg_info *info);
+
+ssize_t MsgRead(int rcvid, void *msg, size_t bytes, size_t offset);
+ssize_t MsgRead_r(int rcvid, void *msg, size_t bytes, size_t offset);
+ssize_t MsgReadv(int rcvid, const iov_t *iov, size_t parts, size_t offset);
+ssize_t MsgReadv_r(int rcvid, const iov_t *iov, size_t parts, size_t offset);
+ssize_t MsgWrite(int rcvid, const void *msg, size_t bytes, size_t offset);
+ssize_t MsgWrite_r(int rcvid, const void *msg, size_t bytes, size_t offset);
+ssize_t MsgWritev(int rcvid, const iov_t *iov, size_t parts, size_t offset);
+ssize_t MsgWritev_r(int rcvid, const iov_t *iov, size_t parts, size_t offset);
 
 int MsgReply(int rcvid, long status, const void *msg, size_t bytes);
 int MsgReply_r(int rcvid, long status, const void *msg, size_t bytes);

@@ -27,6 +27,12 @@ impl Answer for c_long {
     }
 }
 
+impl Answer for isize {
+    fn negative(errno: c_int) -> Self {
+        -(errno as isize)
+    }
+}
+
 fn errno() -> *mut c_int {
     // SAFETY: The C library gives each thread its own `errno`, which is always there.
     unsafe { libc::__errno_location() }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-//! MsgSend(), MsgReceive(), MsgReply() and MsgError() in all their forms.
+//! MsgSend(), MsgReceive(), MsgRead(), MsgWrite(), MsgReply() and MsgError() in all their forms.
 
 use std::ffi::{
     c_int,
@@ -140,6 +140,21 @@ fn error(rcvid: c_int, error: c_int) -> Result<c_int> {
     Ok(0)
 }
 
+fn read(rcvid: c_int, buffer: Result<Sink<'_>>, offset: usize) -> Result<isize> {
+    let timeout = timer::take();
+    copied(raw::read(rcvid, offset, buffer?, timeout))
+}
+
+fn write(rcvid: c_int, data: Result<Source<'_>>, offset: usize) -> Result<isize> {
+    let timeout = timer::take();
+    copied(raw::write(rcvid, offset, data?, timeout))
+}
+
+fn copied(bytes: Result<usize>) -> Result<isize> {
+    let bytes = bytes.map_err(answer_to_nobody)?;
+    isize::try_from(bytes).map_err(|_| Error::EOVERFLOW)
+}
+
 /// Without the module nothing was received that could be answered.
 fn answer_to_nobody(error: Error) -> Error {
     match error {
@@ -195,20 +210,20 @@ sends! {
 macro_rules! calls {
     ($(
         #[doc = $doc:literal]
-        $name:ident $name_r:ident ($($argument:ident: $type:ty),*) = $call:expr;
+        $name:ident $name_r:ident ($($argument:ident: $type:ty),*) -> $result:ty = $call:expr;
     )*) => { $(
-        calls! { @one #[doc = $doc] classic $name ($($argument: $type),*) = $call }
-        calls! { @one #[doc = $doc] plain $name_r ($($argument: $type),*) = $call }
+        calls! { @one #[doc = $doc] classic $name ($($argument: $type),*) -> $result = $call }
+        calls! { @one #[doc = $doc] plain $name_r ($($argument: $type),*) -> $result = $call }
     )* };
     (@one #[doc = $doc:literal] $answer:ident $name:ident ($($argument:ident: $type:ty),*)
-        = $call:expr) => {
+        -> $result:ty = $call:expr) => {
         #[doc = $doc]
         ///
         /// # Safety
         ///
         /// The buffers must be the caller's: what is sent to read, what is received to write.
         #[no_mangle]
-        pub unsafe extern "C" fn $name($($argument: $type),*) -> c_int {
+        pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
             answer::$answer(|| {
                 // SAFETY: The caller promises what is asked for.
                 unsafe { $call }
@@ -220,20 +235,36 @@ macro_rules! calls {
 calls! {
     #[doc = "Waits for a message; see MsgReceive(3)."]
     MsgReceive MsgReceive_r
-        (chid: c_int, msg: *mut c_void, bytes: usize, info: *mut _msg_info)
+        (chid: c_int, msg: *mut c_void, bytes: usize, info: *mut _msg_info) -> c_int
         = receive(chid, sink(msg, bytes), info);
     #[doc = "Waits for a message and scatters it; see MsgReceive(3)."]
     MsgReceivev MsgReceivev_r
-        (chid: c_int, iov: *const libc::iovec, parts: usize, info: *mut _msg_info)
+        (chid: c_int, iov: *const libc::iovec, parts: usize, info: *mut _msg_info) -> c_int
         = receive(chid, Sink::from_raw_parts(iov, parts), info);
     #[doc = "Replies to a message; see MsgReply(3)."]
     MsgReply MsgReply_r
-        (rcvid: c_int, status: c_long, msg: *const c_void, bytes: usize)
+        (rcvid: c_int, status: c_long, msg: *const c_void, bytes: usize) -> c_int
         = reply(rcvid, status, source(msg, bytes));
     #[doc = "Replies to a message with gathered data; see MsgReply(3)."]
     MsgReplyv MsgReplyv_r
-        (rcvid: c_int, status: c_long, iov: *const libc::iovec, parts: usize)
+        (rcvid: c_int, status: c_long, iov: *const libc::iovec, parts: usize) -> c_int
         = reply(rcvid, status, Source::from_raw_parts(iov, parts));
+    #[doc = "Copies bytes of a blocked client's message; see MsgRead(3)."]
+    MsgRead MsgRead_r
+        (rcvid: c_int, msg: *mut c_void, bytes: usize, offset: usize) -> isize
+        = read(rcvid, sink(msg, bytes), offset);
+    #[doc = "Copies bytes of a blocked client's message and scatters them; see MsgRead(3)."]
+    MsgReadv MsgReadv_r
+        (rcvid: c_int, iov: *const libc::iovec, parts: usize, offset: usize) -> isize
+        = read(rcvid, Sink::from_raw_parts(iov, parts), offset);
+    #[doc = "Copies bytes into a blocked client's reply area; see MsgWrite(3)."]
+    MsgWrite MsgWrite_r
+        (rcvid: c_int, msg: *const c_void, bytes: usize, offset: usize) -> isize
+        = write(rcvid, source(msg, bytes), offset);
+    #[doc = "Copies gathered bytes into a blocked client's reply area; see MsgWrite(3)."]
+    MsgWritev MsgWritev_r
+        (rcvid: c_int, iov: *const libc::iovec, parts: usize, offset: usize) -> isize
+        = write(rcvid, Source::from_raw_parts(iov, parts), offset);
 }
 
 /// Fails a client's send; see MsgReply(3).

@@ -24,8 +24,6 @@ pub const QNET_NAME_MAX: usize = 63;
 /// The longest `name.domain`, without the closing NUL.
 pub const QNET_FQNN_MAX: usize = 255;
 
-/// A program message is not longer than this, on one node.
-pub const QNET_MSG_MAX: usize = 65536;
 /// A scattered buffer has not more parts than this.
 pub const QNET_PARTS_MAX: usize = 1024;
 
@@ -239,6 +237,29 @@ pub struct qnet_error {
     pub error: i32,
 }
 
+/// [`QNET_IOC_READ`] and [`QNET_IOC_WRITE`], on any socket of the process that received `rcvid`,
+/// whose client is blocked.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_transfer {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Which message.
+    pub rcvid: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Where to begin, in the message or in the client's reply area.
+    pub offset: u64,
+    /// Where the message's bytes go, or the bytes to be written.
+    pub buf: qnet_buf,
+    /// When to give up; [`QNET_TIMEOUT_REPLY`] counts.
+    pub timeout: qnet_timeout,
+    /// Out: bytes copied.
+    pub done: u64,
+}
+
 /// [`QNET_IOC_STRTOND`] and [`QNET_IOC_NDTOSTR`], on any socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -290,6 +311,11 @@ pub const QNET_IOC_DESTROY: u32 = ioc(0, 6, 0);
 pub const QNET_IOC_STRTOND: u32 = ioc(IOC_READ | IOC_WRITE, 7, size_of::<qnet_node_name>());
 /// Tells the name of a node: [`qnet_node_name`].
 pub const QNET_IOC_NDTOSTR: u32 = ioc(IOC_READ | IOC_WRITE, 8, size_of::<qnet_node_name>());
+
+/// Reads bytes of a blocked client's message: [`qnet_transfer`].
+pub const QNET_IOC_READ: u32 = ioc(IOC_READ | IOC_WRITE, 9, size_of::<qnet_transfer>());
+/// Writes bytes into a blocked client's reply area: [`qnet_transfer`].
+pub const QNET_IOC_WRITE: u32 = ioc(IOC_READ | IOC_WRITE, 10, size_of::<qnet_transfer>());
 
 /// The name of the generic netlink family.
 pub const QNET_GENL_NAME: &str = "qnet";

@@ -3,7 +3,10 @@
 //! A message that a server received and has to answer.
 
 use std::{
-    io::IoSlice,
+    io::{
+        IoSlice,
+        IoSliceMut, //
+    },
     mem,
     num::NonZeroI32, //
 };
@@ -13,11 +16,13 @@ use qnet_sys::qnet_msg_info;
 use crate::{
     raw::{
         self,
+        Sink,
         Source, //
     },
     Error,
     Node,
-    Result, //
+    Result,
+    Timeout, //
 };
 
 /// The name of a received message in this process.
@@ -114,6 +119,33 @@ impl Message {
     /// The message's name in this process.
     pub fn rcvid(&self) -> Rcvid {
         self.rcvid
+    }
+
+    /// Copies bytes of the message, from its byte `offset` on, into `buf`: how many there were, which
+    /// is less than `buf` has room for only where the message ends.
+    ///
+    /// Any thread may do it, as often as it likes, while the client is blocked. On another node, what
+    /// did not come with the message is fetched over the network.
+    pub fn read(&self, offset: usize, buf: &mut [u8]) -> Result<usize> {
+        raw::read(self.rcvid.get(), offset, Sink::new(buf), Timeout::NEVER)
+    }
+
+    /// As [`read`](Self::read), scattered over `parts`.
+    pub fn read_vectored(&self, offset: usize, parts: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        let parts = Sink::scattered(parts)?;
+        raw::read(self.rcvid.get(), offset, parts, Timeout::NEVER)
+    }
+
+    /// Copies `data` into the client's reply area, from its byte `offset` on: for how many bytes it
+    /// has room. The data of the reply itself go to the beginning of the area.
+    pub fn write(&self, offset: usize, data: &[u8]) -> Result<usize> {
+        raw::write(self.rcvid.get(), offset, Source::new(data), Timeout::NEVER)
+    }
+
+    /// As [`write`](Self::write), gathered from `parts`.
+    pub fn write_vectored(&self, offset: usize, parts: &[IoSlice<'_>]) -> Result<usize> {
+        let parts = Source::scattered(parts)?;
+        raw::write(self.rcvid.get(), offset, parts, Timeout::NEVER)
     }
 
     /// Unblocks the client: its send returns `status` and as much of `data` as it has room for.

@@ -27,6 +27,7 @@ use qnet_sys::{
     qnet_receive,
     qnet_reply,
     qnet_send,
+    qnet_transfer,
     qnet_version,
     sockaddr_qnet, //
 };
@@ -235,6 +236,45 @@ pub fn reply(rcvid: i32, status: i64, data: Source<'_>) -> Result<()> {
         // SAFETY: The number is this structure's, and `Source` answers for the buffer.
         unsafe { ioctl(fd, qnet_sys::QNET_IOC_REPLY, &mut argument) }
     })
+}
+
+/// Copies bytes of a message that this process received, from `offset` on: how many there were.
+pub fn read(rcvid: i32, offset: usize, buffer: Sink<'_>, timeout: Timeout) -> Result<usize> {
+    // SAFETY: `Sink` answers for the buffer.
+    unsafe { transfer(qnet_sys::QNET_IOC_READ, rcvid, offset, buffer.0, timeout) }
+}
+
+/// Copies bytes into the reply area of a message's client, from `offset` on: how many it has room
+/// for.
+pub fn write(rcvid: i32, offset: usize, data: Source<'_>, timeout: Timeout) -> Result<usize> {
+    // SAFETY: `Source` answers for the buffer.
+    unsafe { transfer(qnet_sys::QNET_IOC_WRITE, rcvid, offset, data.0, timeout) }
+}
+
+/// # Safety
+///
+/// `number` must be one of a [`qnet_transfer`], and `buf` the caller's, to write or to read as the
+/// call does.
+unsafe fn transfer(
+    number: u32,
+    rcvid: i32,
+    offset: usize,
+    buf: qnet_buf,
+    timeout: Timeout,
+) -> Result<usize> {
+    let mut argument = qnet_transfer {
+        size: size_of::<qnet_transfer>() as u32,
+        rcvid,
+        offset: offset as u64,
+        buf,
+        timeout: timeout.to_raw(),
+        ..Default::default()
+    };
+    control(|fd| {
+        // SAFETY: The number is this structure's, and the caller answers for the buffer.
+        unsafe { ioctl(fd, number, &mut argument) }
+    })?;
+    Ok(argument.done as usize)
 }
 
 /// Fails the send of a message that this process received.

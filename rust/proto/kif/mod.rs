@@ -8,3 +8,4 @@
 pub mod connection;
 pub mod priority;
 pub mod transaction;
+pub mod transfer;

@@ -80,6 +80,12 @@ impl TimeoutStates {
         self.0 & Self::RECEIVE != 0
     }
 
+    /// Whether the time-out of a server runs that waits for its client's thread, in MsgRead and
+    /// MsgWrite: Neutrino calls it REPLY-blocked then.
+    pub fn runs_in_transfer(self) -> bool {
+        self.0 & Self::REPLY != 0
+    }
+
     /// Whether a sender's time-out runs while the transaction is in `state`. Over the network the
     /// client cannot tell SEND from REPLY, so there either bit lets it run.
     pub fn runs_in(self, state: State, remote: bool) -> bool {

@@ -78,6 +78,14 @@ static void calls(void)
 	PLAIN(MsgReply_r(1, 0, buf, (size_t)-1), EOVERFLOW);
 	PLAIN(MsgReplyv_r(1, 0, &iov, 1), ESRCH);
 	CLASSIC(MsgReplyv(1, 0, &iov, 1), ESRCH);
+	CLASSIC(MsgRead(1, buf, 1, 0), ESRCH);
+	PLAIN(MsgRead_r(1, buf, (size_t)-1, 0), EOVERFLOW);
+	CLASSIC(MsgReadv(1, &iov, 1, 0), ESRCH);
+	PLAIN(MsgReadv_r(1, &iov, (size_t)1 << 40, 0), EINVAL);
+	CLASSIC(MsgWrite(1, buf, 1, 0), ESRCH);
+	PLAIN(MsgWrite_r(1, buf, (size_t)-1, 0), EOVERFLOW);
+	CLASSIC(MsgWritev(1, &iov, 1, 0), ESRCH);
+	PLAIN(MsgWritev_r(1, &iov, (size_t)1 << 40, 0), EINVAL);
 	CLASSIC(MsgError(1, EINVAL), ESRCH);
 	PLAIN(MsgError_r(1, EINVAL), ESRCH);
 	CLASSIC(netmgr_strtond("somewhere", &end), ENOTSUP);

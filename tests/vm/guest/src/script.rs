@@ -61,8 +61,23 @@ operations! {
     ForkReceive = 14,
     /// Reply from memory that is not there, write down what that says, then reply in order.
     ReplyFault = 15,
-    /// Reply more than one frame holds, write down what that says, then fail the send with EIO.
-    ReplyTooLong = 16,
+    /// Read bytes of the message as `range()` of the argument says, and reply them, with their
+    /// number as status, or the negative error number.
+    Read = 16,
+    /// Write as much of a pattern as `range()` of the argument says into the reply area, then reply
+    /// nothing, with the number of bytes as status, or the negative error number.
+    Write = 17,
+    /// As `Write`, and reply ten bytes of another pattern.
+    WriteAndReply = 18,
+    /// Read the whole message again and again, by as many threads as the argument says at once, in
+    /// pieces of odd lengths, and reply how many bytes were wrong.
+    ReadByThreads = 19,
+    /// Read the whole message until that fails, and write down with which error.
+    ReadUntilError = 20,
+    /// Write into the whole reply area until that fails, and write down with which error.
+    WriteUntilError = 21,
+    /// Reply how much of the message the receive stored.
+    Pushed = 22,
 
     /// On the control channel: go on receiving.
     Resume = 100,
@@ -87,6 +102,17 @@ operations! {
     Kill = 201,
     /// To the agent: end.
     Stop = 202,
+}
+
+/// An offset and a length in one number.
+pub fn range(offset: u32, length: u32) -> i64 {
+    (u64::from(offset) << 32 | u64::from(length)) as i64
+}
+
+/// The offset and the length again.
+pub fn unrange(argument: i64) -> (usize, usize) {
+    let argument = argument as u64;
+    ((argument >> 32) as usize, argument as u32 as usize)
 }
 
 /// A request, taken apart.
@@ -171,6 +197,7 @@ mod tests {
         assert_eq!(parsed.rest, b"xyz");
         assert_eq!(Request::parse(&message[..15]), None);
         assert_eq!(Request::parse(&pattern(1, 64)), None);
+        assert_eq!(unrange(range(u32::MAX, 7)), (0xffff_ffff, 7));
         assert_eq!(unpack(&pack([1, -2, 300])), [1, -2, 300]);
     }
 }

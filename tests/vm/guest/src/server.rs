@@ -34,6 +34,7 @@ use crate::{
     script::{
         pack,
         pattern,
+        unrange,
         Op,
         Request, //
     },
@@ -41,7 +42,7 @@ use crate::{
     Outcome, //
 };
 
-/// A little more than the longest message.
+/// Room for messages that are not very long.
 const ROOM: usize = 70_000;
 
 struct Server {
@@ -114,11 +115,21 @@ impl Server {
                     .resumed
                     .wait_while(state, |state| state.paused)
                     .expect("no thread panics with the state");
-                state.room.take().unwrap_or(ROOM)
+                state.room.take()
             };
-            match self.work.receive(&mut buffer[..room]) {
+            match self.work.receive(&mut buffer[..room.unwrap_or(ROOM)]) {
                 Ok(message) => {
-                    let length = message.len();
+                    let mut length = message.len();
+                    if room.is_none() {
+                        match complete(&message, &mut buffer) {
+                            Ok(whole) => length = whole,
+                            Err(error) => {
+                                self.write_down(Err(error));
+                                let _ = message.error(error);
+                                continue;
+                            }
+                        }
+                    }
                     self.serve(message, &buffer[..length]);
                 }
                 Err(Error::EINTR) => {}
@@ -193,17 +204,56 @@ impl Server {
                 message.reply(got.map_or(-1, i64::from), &[])
             }
             Op::ReplyFault => self.reply_fault(message),
-            Op::ReplyTooLong => {
-                let rcvid = message.into_rcvid();
-                let data = pattern(1, 60_000);
-                self.write_down(raw::reply(rcvid.get(), 0, Source::new(&data)));
-                self.write_down(raw::error(rcvid.get(), libc::EIO));
-                return;
+            Op::Read => {
+                let (offset, length) = unrange(argument);
+                let mut data = vec![0xee; length];
+                match message.read(offset, &mut data) {
+                    Ok(done) => message.reply(done as i64, &data[..done]),
+                    Err(error) => message.reply(-i64::from(error.errno()), &[]),
+                }
+            }
+            Op::Write | Op::WriteAndReply => {
+                let (offset, length) = unrange(argument);
+                let data = match request.op {
+                    Op::Write => Vec::new(),
+                    _ => pattern(1, 10),
+                };
+                match message.write(offset, &pattern(2, length)) {
+                    Ok(done) => message.reply(done as i64, &data),
+                    Err(error) => message.reply(-i64::from(error.errno()), &data),
+                }
+            }
+            Op::ReadByThreads => {
+                let wrong = read_by_threads(&message, bytes, argument as usize);
+                message.reply(wrong, &[])
+            }
+            Op::ReadUntilError => {
+                let mut data = vec![0; bytes.len()];
+                self.until_error(|| message.read(0, &mut data));
+                Ok(())
+            }
+            Op::WriteUntilError => {
+                let data = pattern(2, message.info().reply_len);
+                self.until_error(|| message.write(0, &data));
+                Ok(())
+            }
+            Op::Pushed => {
+                let stored = message.len();
+                message.reply(stored as i64, &[])
             }
             _ => message.error(Error::ENOSYS),
         };
         if let Err(error) = result {
             self.write_down(Err(error));
+        }
+    }
+
+    /// Does something again and again until it fails.
+    fn until_error(&self, mut call: impl FnMut() -> Result<usize, Error>) {
+        loop {
+            if let Err(error) = call() {
+                return self.write_down(Err(error));
+            }
         }
     }
 
@@ -282,6 +332,44 @@ impl Server {
         let held = std::mem::take(&mut self.state().held);
         pack(held.into_iter().map(|rcvid| number(answer(rcvid.get()))))
     }
+}
+
+/// Reads what did not come with the message: its whole length.
+fn complete(message: &Message, buffer: &mut Vec<u8>) -> Result<usize, Error> {
+    let (got, whole) = (message.len(), message.info().source_len);
+    if got >= whole {
+        return Ok(got);
+    }
+    if buffer.len() < whole {
+        buffer.resize(whole, 0);
+    }
+    let more = message.read(got, &mut buffer[got..whole])?;
+    Ok(got + more)
+}
+
+/// Reads the message by several threads at once, each in pieces of a length of its own, and counts
+/// the bytes that are not as in `whole`.
+fn read_by_threads(message: &Message, whole: &[u8], threads: usize) -> i64 {
+    let read = |length: usize| -> i64 {
+        let mut wrong = 0;
+        let mut data = vec![0; length];
+        for (n, piece) in whole.chunks(length).enumerate() {
+            wrong += match message.read(n * length, &mut data) {
+                Ok(done) if data[..done] == *piece => 0,
+                _ => piece.len() as i64,
+            };
+        }
+        wrong
+    };
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads)
+            .map(|n| scope.spawn(move || read(30_001 + 70_003 * n)))
+            .collect();
+        readers
+            .into_iter()
+            .map(|reader| reader.join().unwrap_or(1))
+            .sum()
+    })
 }
 
 /// The message's information, as the test reads it.

@@ -8,6 +8,7 @@ mod death;
 mod forks;
 mod info;
 mod load;
+mod long;
 mod names;
 mod order;
 mod signals;
@@ -90,6 +91,7 @@ pub const SUITES: &[Suite] = &[
     suite("sockets", sockets::CASES),
     suite("structs", structs::CASES),
     suite("load", load::CASES),
+    suite("long", long::CASES),
 ];
 
 const fn suite(name: &'static str, cases: &'static [Case]) -> Suite {
