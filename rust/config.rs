@@ -81,6 +81,23 @@ options! {
     tx_retries: 1..=1000;
     /// Ticks before a transmission is repeated, at the most.
     tx_ticks: 1..=100000;
+    /// Ticks of silence after which a link is asked whether the peer lives.
+    conn_up_idle: 1..=100000;
+    /// How many of these questions, one a tick, may stay without answer.
+    conn_up_retries: 1..=1000;
+    /// How many packets of one session may be under way.
+    max_tx_bufs: 2..=65536;
+    /// Ticks for which severe loss makes a session careful; 0: it never is.
+    slow_mode: 0..=1000000;
+    /// How many interfaces may be bound.
+    max_num_l4s: 1..=8;
+    /// Ticks between two requests for the address of a peer on a link by which it is not known; 0:
+    /// as many as `conn_up_idle`.
+    probe_no_l4_time: 0..=1000000;
+    /// Whether received data are copied at once, so that drivers have their buffers back.
+    ret_drvr_rx_buf: 0..=1;
+    /// Whether sessions that come up and end are logged.
+    qos_verbose: 0..=1;
     /// Whether packets are sent with a CRC.
     do_crc: 0..=1;
     /// Whether packets without a CRC are dropped; counts only together with `do_crc`.
@@ -130,6 +147,10 @@ impl Options {
             conn_est_timeout: self.conn_est_timeout.load(Relaxed),
             tx_retries: self.tx_retries.load(Relaxed),
             tx_ticks: self.tx_ticks.load(Relaxed),
+            conn_up_idle: self.conn_up_idle.load(Relaxed),
+            conn_up_retries: self.conn_up_retries.load(Relaxed),
+            max_tx_bufs: self.max_tx_bufs.load(Relaxed),
+            slow_mode: self.slow_mode.load(Relaxed),
             ..Config::default()
         }
     }

@@ -142,7 +142,7 @@ fn peer_row(peer: &Peer) -> NodeRow {
     let (path, heard, state) = peer.describe();
     let age = now().as_nanos().saturating_sub(heard.as_nanos());
     NodeRow {
-        nd: u32::from(peer.nd),
+        nd: peer.descriptor(),
         name: NodeName::new(peer.fqnn.name()),
         domain: DomainName::new(peer.fqnn.domain()),
         ifname: path.as_ref().map(|path| path.link.dev.name()),

@@ -19,7 +19,12 @@ use crate::{
     },
     node::{
         Node,
-        Nodes, //
+        Nodes,
+        Peer, //
+    },
+    proto::{
+        qos::session::MAX_PATHS,
+        time::Nanos, //
     },
 };
 use kernel::{
@@ -68,9 +73,49 @@ fn show(node: &Node, m: &SeqFile) {
             ("rxd ok", &counters.rxd_ok),
             ("rxd bad dr", &counters.rxd_bad_dr),
             ("rxd bad L4", &counters.rxd_bad_l4),
+            ("retransmitted", &counters.retransmitted),
+            ("nacks txd", &counters.nacks),
+            ("nacks rxd", &counters.nacked),
+            ("duplicates", &counters.duplicates),
         ];
         for (label, value) in lines {
             seq_print!(m, "{:<24}: {}\n", label, value.load(Relaxed));
+        }
+    }
+    for peer in node.all_peers() {
+        show_peer(&peer, m);
+    }
+}
+
+/// The session with a peer, if there is one.
+fn show_peer(peer: &Peer, m: &SeqFile) {
+    let Some(status) = peer.status() else {
+        return;
+    };
+    let micros = |time: Nanos| time.as_nanos() / 1000;
+    let name = BStr::from_bytes(peer.fqnn.as_bytes());
+    seq_print!(m, "peer {} nd {:#x}\n", name, peer.descriptor());
+    let (window, flight) = status.window;
+    seq_print!(m, "{:<24}: {:?}\n", "state", status.state);
+    let round_trip = status.round_trip.map_or(0, micros);
+    let lines = [
+        ("window", u64::from(window)),
+        ("in flight", u64::from(flight)),
+        ("unacknowledged", u64::from(status.unacknowledged)),
+        ("waiting", status.waiting as u64),
+        ("held", u64::from(status.held)),
+        ("partial", u64::from(status.partial)),
+        ("round trip us", round_trip),
+        ("timeout us", micros(status.timeout)),
+    ];
+    for (label, value) in lines {
+        seq_print!(m, "{:<24}: {}\n", label, value);
+    }
+    for at in 0..MAX_PATHS as u8 {
+        if let Some((path, state)) = peer.path_at(at) {
+            let device = path.link.dev.name();
+            let device = BStr::from_bytes(device.as_bytes());
+            seq_print!(m, "{:<24}: {} {:?}\n", "path", device, state);
         }
     }
 }

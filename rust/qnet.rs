@@ -83,6 +83,38 @@ module! {
             default: 1,
             description: "Ticks before a transmission is repeated, at the most",
         },
+        conn_up_idle: u32 {
+            default: 50,
+            description: "Ticks of silence before a peer is asked whether it lives",
+        },
+        conn_up_retries: u32 {
+            default: 6,
+            description: "Such questions, one a tick, before a link counts as failed",
+        },
+        max_tx_bufs: u32 {
+            default: 500,
+            description: "Packets of one session that may be under way",
+        },
+        slow_mode: u32 {
+            default: 1200,
+            description: "Ticks for which severe loss makes a session careful; 0: none",
+        },
+        max_num_l4s: u32 {
+            default: 8,
+            description: "Interfaces that may be bound",
+        },
+        probe_no_l4_time: u32 {
+            default: 0,
+            description: "Ticks between searches for a peer on a link; 0: as conn_up_idle",
+        },
+        ret_drvr_rx_buf: u32 {
+            default: 0,
+            description: "1: received data are copied at once",
+        },
+        qos_verbose: u32 {
+            default: 0,
+            description: "1: sessions that come up and end are logged",
+        },
         do_crc: u32 {
             default: 0,
             description: "1: packets are sent with a CRC",

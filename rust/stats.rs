@@ -101,8 +101,36 @@ counters! {
     RxConnDeleted = "qos rx_conn_deleted",
     /// Messages that came before one that was sent earlier, and were held for it.
     RxSeqOrder = "qos rx_seq_order",
-    /// Messages sent again because nothing acknowledged them in time.
+    /// Fragments sent again.
     Retransmitted = "qos tx_retransmitted",
+    /// Losses found because nothing was acknowledged in time.
+    TxTimeouts = "qos tx_timeouts",
+    /// Losses of whole messages found by what the peer has of later ones.
+    TxOvertaken = "qos tx_overtaken",
+    /// Messages cut into shorter fragments while they were under way.
+    TxRecut = "qos tx_recut",
+    /// Bytes of messages that were copied into frames.
+    TxCopied = "qos tx_copied",
+    /// Bytes of messages that frames referred to without a copy.
+    TxByReference = "qos tx_by_reference",
+    /// Bytes that were copied on arrival because of `ret_drvr_rx_buf`.
+    RxCopied = "qos rx_copied",
+    /// Fragments of messages that were not complete yet.
+    RxFragments = "qos rx_fragments",
+    /// Messages that their sender gave up.
+    RxGivenUp = "qos rx_given_up",
+    /// Heartbeats sent.
+    Pings = "qos pings",
+    /// Paths to a peer that failed, or came under suspicion.
+    PathsFailed = "qos paths_failed",
+    /// Paths that came back.
+    PathsReturned = "qos paths_returned",
+    /// Bytes copied from the memory of programs that send to other nodes.
+    CopiedFromUser = "kif copied_from_user",
+    /// Bytes of programs' own pages that were sent without a copy.
+    PinnedFromUser = "kif pinned_from_user",
+    /// Bytes of messages of other nodes that were copied to programs.
+    CopiedToUser = "kif copied_to_user",
     /// Packets shorter than their header.
     DropShort = "drop short",
     /// Packets of the other byte order.
@@ -119,8 +147,10 @@ counters! {
     DropLength = "drop length",
     /// Packets whose offset and length are beyond any message.
     DropOffset = "drop offset",
-    /// Fragments, which this version does not put together.
+    /// Fragments that contradict others of their message.
     DropFragment = "drop fragment",
+    /// Fragments that would have left one gap too many.
+    DropGap = "drop gap",
     /// Packets whose CRC is wrong.
     DropCrc = "drop crc",
     /// Packets without a CRC while `enforce_crc` is set.
@@ -147,7 +177,7 @@ counters! {
     DropKifUnsupported = "drop kif_unsupported",
     /// Session set-up packets that contradict themselves.
     DropTcsMalformed = "drop tcs_malformed",
-    /// Node resolver messages, which this version does not serve.
+    /// Node resolver messages besides the heartbeat, which this version does not serve.
     DropNr = "drop nr",
     /// Packets for another node, and packets to everybody that must not be.
     DropNotForUs = "drop not_for_us",

@@ -258,31 +258,35 @@ fn strtond(socket: &QnetSocket, argument: &Argument) -> Result {
     UserBuf::from_parts(call.string, length as u64, 0)?.read_all(&mut string, length)?;
 
     let node = &socket.node;
-    let (fqnn, used) = parse_name(node, &string)?;
+    let (fqnn, qos, used) = parse_name(node, &string)?;
     call.used = u32::try_from(used).map_err(|_| EINVAL)?;
     call.nd = if node.is_me(fqnn.name(), fqnn.domain()) {
         0
     } else {
         let runs = call.timeout.states != 0;
         let deadline = runs.then(|| timeout.deadline());
-        u32::from(node.resolve(&fqnn, deadline)?.nd)
+        let base = node.resolve(&fqnn, deadline)?;
+        match qos {
+            Some(qos) => node.variant(&base, &qos)?.descriptor(),
+            None => base.descriptor(),
+        }
     };
     argument.write(&call)
 }
 
-/// The name that a string begins with, in this node's domain if it names none, and how many bytes of
-/// the string it is.
+/// The name that a string begins with, in this node's domain if it names none, the QoS if it is not
+/// the default, and how many bytes of the string it is.
 #[inline(never)]
-fn parse_name(node: &Node, string: &[u8]) -> Result<(Fqnn, usize)> {
+fn parse_name(node: &Node, string: &[u8]) -> Result<(Fqnn, Option<names::Qos>, usize)> {
     let parsed = names::parse_node_string(string).map_err(|_| EINVAL)?;
-    if parsed.qos.is_some() {
-        // Only the default policy exists, which the string without "~" means.
-        return Err(EOPNOTSUPP);
-    }
     let own = node.fqnn();
     let domain = own.as_ref().map_or(names::Domain::EMPTY, own_domain);
     let fqnn = parsed.fqnn(&domain).map_err(|_| EINVAL)?;
-    Ok((fqnn, parsed.used))
+    // Load balance takes every link, whichever it names.
+    let qos = parsed
+        .qos
+        .filter(|qos| qos.policy != names::Policy::LoadBalance);
+    Ok((fqnn, qos, parsed.used))
 }
 
 fn own_domain(fqnn: &Fqnn) -> names::Domain {
@@ -295,8 +299,8 @@ fn ndtostr(socket: &QnetSocket, argument: &Argument) -> Result {
     let mut call: uapi::NodeName = argument.read()?;
     reserved(call.flags == 0 && call.reserved == 0)?;
     timeout(&call.timeout)?;
-    let fqnn = name_of(&socket.node, call.nd)?;
-    let name = fqnn.as_bytes();
+    let name = name_of(&socket.node, call.nd)?;
+    let name = &name[..];
     call.used = u32::try_from(name.len()).map_err(|_| EINVAL)?;
 
     let room = (call.len as usize).min(name.len() + 1);
@@ -308,13 +312,25 @@ fn ndtostr(socket: &QnetSocket, argument: &Argument) -> Result {
     argument.write(&call)
 }
 
-/// The name of the node with that descriptor.
+/// The name of the node with that descriptor, with the QoS if it is not the default.
 ///
 /// Errors: `EINVAL` for a descriptor that is not in use.
-fn name_of(node: &Node, nd: u32) -> Result<Fqnn> {
+fn name_of(node: &Node, nd: u32) -> Result<KVec<u8>> {
+    let mut name = KVec::new();
     if nd == 0 {
-        return node.fqnn().ok_or(EINVAL);
+        let fqnn = node.fqnn().ok_or(EINVAL)?;
+        name.extend_from_slice(fqnn.as_bytes(), GFP_KERNEL)?;
+        return Ok(name);
     }
-    let nd = u16::try_from(nd).map_err(|_| EINVAL)?;
-    Ok(node.peer_by_nd(nd).ok_or(EINVAL)?.fqnn.clone())
+    let peer = node.peer_by_nd(nd).ok_or(EINVAL)?;
+    name.extend_from_slice(peer.fqnn.as_bytes(), GFP_KERNEL)?;
+    if let Some(qos) = peer.variant.qos() {
+        name.extend_from_slice(b"~", GFP_KERNEL)?;
+        name.extend_from_slice(qos.policy.as_bytes(), GFP_KERNEL)?;
+        if let Some(interface) = &qos.interface {
+            name.extend_from_slice(b":", GFP_KERNEL)?;
+            name.extend_from_slice(interface.as_bytes(), GFP_KERNEL)?;
+        }
+    }
+    Ok(name)
 }

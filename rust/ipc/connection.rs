@@ -309,9 +309,8 @@ impl Connection {
         if address.pid <= 0 || address.chid <= 0 {
             return Err(EINVAL);
         }
-        let nd = u16::try_from(address.nd).map_err(|_| EHOSTUNREACH)?;
         let target = Target::There {
-            peer: node.peer_by_nd(nd).ok_or(EHOSTUNREACH)?,
+            peer: node.peer_by_nd(address.nd).ok_or(EHOSTUNREACH)?,
             pid: address.pid,
             chid: address.chid,
         };
@@ -757,8 +756,7 @@ impl There<'_> {
     }
 
     fn draft(&self, message: &Message, length: usize) -> Result<Draft> {
-        let mut draft = Draft::new(&self.peer.node, message, length, Context::Sleep)?;
-        self.request.message.read_at(0, draft.data_mut())?;
+        let draft = self.peer.draft(message, &self.request.message, 0, length)?;
         Ok(draft)
     }
 

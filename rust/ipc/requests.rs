@@ -211,8 +211,7 @@ impl Asker {
             }))
         };
         let length = length.min(transfer::piece(peer.payload_limit(), head(0)?.fixed_len()));
-        let mut draft = Draft::new(&peer.node, &head(length)?, length, Context::Sleep)?;
-        message.read_at(offset, draft.data_mut())?;
+        let draft = peer.draft(&head(length)?, message, offset, length)?;
         peer.wait_for_room(session, until)?;
         peer.send(session, draft, Tag::None, None)
     }

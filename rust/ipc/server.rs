@@ -240,8 +240,7 @@ impl ServerConnection {
         if message.fixed_len() + nbytes > self.peer.payload_limit() {
             return Err(EMSGSIZE);
         }
-        let mut draft = Draft::new(&self.peer.node, &message, nbytes, Context::Sleep)?;
-        data.read_at(offset, draft.data_mut())?;
+        let draft = self.peer.draft(&message, data, offset, nbytes)?;
         Ok(draft)
     }
 

@@ -277,8 +277,7 @@ fn put_there(
         nbytes: u32::try_from(nbytes).map_err(|_| EINVAL)?,
     });
     let length = to_usize(nbytes)?;
-    let mut draft = Draft::new(&server.peer.node, &message, length, Context::Sleep)?;
-    from.read_at(to_usize(place)?, draft.data_mut())
+    let draft = server.peer.draft(&message, from, to_usize(place)?, length)
         .map_err(own_fault)?;
     while !transaction.begin_write(nbytes) {
         let mark = transaction.write_mark();

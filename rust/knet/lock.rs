@@ -12,6 +12,7 @@ use kernel::{
         Guard,
         Lock, //
     },
+    types::NotThreadSafe, //
 };
 
 /// A spinlock that keeps softirqs of this CPU out.
@@ -81,6 +82,29 @@ unsafe impl Backend for BhBackend {
     unsafe fn assert_is_held(ptr: *mut Self::State) {
         // SAFETY: The caller promises that `ptr` was initialised.
         unsafe { kernel::bindings::spin_assert_is_held(ptr) }
+    }
+}
+
+/// Keeps softirqs, and other threads, off this CPU until it is dropped. Nestable; process or softirq
+/// context.
+pub(crate) struct SoftirqsOff(NotThreadSafe);
+
+impl SoftirqsOff {
+    /// Begins.
+    #[inline]
+    pub(crate) fn new() -> Self {
+        // SAFETY: It has no preconditions, and `drop` undoes it on the same CPU, because the value
+        // cannot leave the thread and the thread cannot leave the CPU meanwhile.
+        unsafe { bindings::qnet_helper_local_bh_disable() };
+        Self(NotThreadSafe)
+    }
+}
+
+impl Drop for SoftirqsOff {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `new` disabled them on this CPU.
+        unsafe { bindings::qnet_helper_local_bh_enable() }
     }
 }
 

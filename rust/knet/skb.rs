@@ -424,9 +424,8 @@ impl TxSkb {
         }
     }
 
-    /// The bytes that are in one piece, for the unit tests.
-    #[cfg(CONFIG_KUNIT = "y")]
-    fn data(&self) -> &[u8] {
+    /// The bytes that are in one piece.
+    pub(crate) fn data(&self) -> &[u8] {
         // SAFETY: By the invariant `skb` is valid. `len - data_len` bytes are at `data`.
         unsafe {
             let skb = self.skb.as_ptr();

@@ -284,7 +284,7 @@ fn paged_frame(
     if do_crc {
         // The CRC covers the header with four zero bytes in its own place, which is what is there.
         header.crc = frame.crc32_be(0, pad, HEADER_LEN + header.length as usize);
-        fields(frame.head_mut(), &header)?;
+        fields(frame.head_mut().ok_or(EINVAL)?, &header)?;
     }
     Ok(frame)
 }

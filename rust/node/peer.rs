@@ -7,7 +7,10 @@
 //! delivering and waking happen after the lock is dropped.
 
 use super::{
-    frame::Draft,
+    frame::{
+        Draft,
+        OVERHEAD, //
+    },
     link::Link,
     now,
     paths::{
@@ -39,6 +42,7 @@ use crate::{
             Timer,
             TimerOwner, //
         },
+        user::UserBuf,
         wait::{
             Wait,
             WaitQueue, //
@@ -487,13 +491,20 @@ impl Peer {
         MAX_MESSAGE
     }
 
-    /// The longest payload that reaches the peer in one frame, in bytes.
-    pub(crate) fn frame_payload(&self) -> usize {
-        let inner = self.inner.lock();
-        inner
-            .paths
-            .payload()
-            .unwrap_or(1500 - super::frame::OVERHEAD)
+    /// Makes a message for the peer whose data are `len` bytes of a program's, from `offset` on. They
+    /// are copied once. Process context.
+    ///
+    /// Errors: `ENOMEM`, `EFAULT`, `EINVAL` for a message that cannot be emitted.
+    pub(crate) fn draft(
+        &self,
+        message: &Message,
+        from: &UserBuf,
+        offset: usize,
+        len: usize,
+    ) -> Result<Draft> {
+        let payload = self.inner.lock().paths.payload();
+        let frame = payload.unwrap_or(1500 - OVERHEAD);
+        Draft::gather(&self.node, message, from, offset, len, frame)
     }
 
     /// The local id of the session's connection; 0 without one.
@@ -1055,15 +1066,13 @@ impl Inner {
     /// Enters a path; its number, whether it is new, and what had its place before.
     fn tell(&mut self, link: &Arc<Link>, mac: [u8; 6]) -> Option<(u8, bool, Option<Path>)> {
         let connected = self.connection != 0;
-        let transport = &mut self.transport;
-        let may_go = |at: u8| match transport {
-            Some(transport) if connected => {
-                transport.session.links().state(at) == PathState::Failed
-            }
-            _ => true,
+        let transport = self.transport.as_ref();
+        let failed = |at: u8| {
+            transport.is_some_and(|it| it.session.links().state(at) == PathState::Failed)
         };
+        let may_go = |at: u8| !connected || failed(at);
         let (at, added, old) = self.paths.tell(link, mac, now(), may_go)?;
-        if let Some(transport) = transport {
+        if let Some(transport) = self.transport.as_mut() {
             if added {
                 transport.session.remove_path(at, now());
             }

@@ -176,6 +176,9 @@ fn learn(link: &Arc<Link>, theirs: &Fqnn, mac: [u8; 6], wanted: bool) -> Result<
     let node = &link.node;
     let peer = node.peer_or_new(theirs, wanted).map_err(refused)?;
     peer.locate(link, mac);
+    for variant in node.variants_of(peer.nd) {
+        variant.locate(link, mac);
+    }
     // Who waits has looked at the peer under this lock, and is queued by the time it is ours.
     drop(node.table.lock());
     node.learned.wake_all();

@@ -4,10 +4,15 @@
 
 use super::{
     peer::Peer,
+    variant::Variant,
     Node, //
 };
 use crate::{
-    proto::names::Fqnn,
+    proto::names::{
+        Fqnn,
+        Policy,
+        Qos, //
+    },
     stats::Gauge, //
 };
 use kernel::{
@@ -27,6 +32,10 @@ pub(crate) const MAX_PEERS: usize = 4096;
 const DESCRIPTORS: usize = 2 * MAX_PEERS;
 /// How many peers are looked at for one that can be forgotten.
 const CANDIDATES: usize = 128;
+/// The most QoS strings that a namespace tells apart.
+const MAX_POLICIES: usize = 64;
+/// The most peers with a QoS of their own.
+const MAX_VARIANTS: usize = 256;
 /// The most sessions that a namespace has.
 const MAX_CONNECTIONS: usize = 8192;
 
@@ -46,6 +55,10 @@ pub(super) struct Table {
     next_connection: usize,
     /// Names that programs wait for.
     asked: KVec<Fqnn>,
+    /// What node strings have asked for: the QoS with number `n` is at `n - 1`.
+    policies: KVec<Qos>,
+    /// Peers with a QoS of their own.
+    variants: KVec<Arc<Peer>>,
 }
 
 impl Table {
@@ -59,6 +72,8 @@ impl Table {
             by_connection: KVec::new(),
             next_connection: 0,
             asked: KVec::new(),
+            policies: KVec::new(),
+            variants: KVec::new(),
         }
     }
 
@@ -85,6 +100,28 @@ impl Table {
     /// Whether a program waits for the name.
     pub(super) fn is_asked(&self, fqnn: &Fqnn) -> bool {
         self.asked.iter().any(|asked| asked == fqnn)
+    }
+
+    /// The number of a QoS.
+    ///
+    /// Errors: `ENOSPC` when there are too many, `ENOMEM`.
+    fn policy_number(&mut self, qos: &Qos) -> Result<u16> {
+        let at = match self.policies.iter().position(|known| known == qos) {
+            Some(at) => at,
+            None if self.policies.len() >= MAX_POLICIES => return Err(ENOSPC),
+            None => {
+                self.policies.push(*qos, GFP_ATOMIC | __GFP_NOWARN)?;
+                self.policies.len() - 1
+            }
+        };
+        u16::try_from(at + 1).map_err(|_| ENOSPC)
+    }
+
+    /// The variant of the peer with number `nd` that `is_it` knows.
+    fn variant(&self, nd: u16, is_it: impl Fn(&Variant) -> bool) -> Option<Arc<Peer>> {
+        let mut variants = self.variants.iter();
+        let found = variants.find(|peer| peer.nd == nd && is_it(&peer.variant));
+        found.cloned()
     }
 
     /// A free place of `places`, searched from `next` on, so that a number comes round late.
@@ -115,11 +152,75 @@ impl Table {
 }
 
 impl Node {
-    /// The peer with node descriptor `nd`.
-    pub(crate) fn peer_by_nd(&self, nd: u16) -> Option<Arc<Peer>> {
+    /// The peer with node descriptor `nd`: its number in the low 16 bits, that of a QoS in the high
+    /// ones.
+    pub(crate) fn peer_by_nd(&self, nd: u32) -> Option<Arc<Peer>> {
+        let (index, number) = ((nd >> 16) as u16, (nd & 0xffff) as u16);
         let table = self.table.lock();
-        let place = table.by_nd.get(usize::from(nd).checked_sub(1)?)?;
+        if index != 0 {
+            return table.variant(number, |variant| variant.is_ours(index));
+        }
+        let place = table.by_nd.get(usize::from(number).checked_sub(1)?)?;
         place.clone()
+    }
+
+    /// `base` with the QoS that a node string asks for. Process context.
+    ///
+    /// Errors: `ENOSPC` when there are too many, `ENOMEM`.
+    pub(crate) fn variant(self: &Arc<Self>, base: &Arc<Peer>, qos: &Qos) -> Result<Arc<Peer>> {
+        let number = self.table.lock().policy_number(qos)?;
+        let is_it = |variant: &Variant| variant.is_ours(number);
+        self.variant_or_new(base, is_it, Variant::asked(qos, number))
+    }
+
+    /// `base` with the QoS that it has under its own `number`. Legal in softirq.
+    ///
+    /// Errors: `ENOSPC` when there are too many, `ENOMEM`.
+    pub(super) fn variant_of_peer(
+        self: &Arc<Self>,
+        base: &Arc<Peer>,
+        policy: Policy,
+        number: u16,
+    ) -> Result<Arc<Peer>> {
+        let is_it = |variant: &Variant| variant.is_theirs(policy, number);
+        self.variant_or_new(base, is_it, Variant::of_peer(policy, number))
+    }
+
+    fn variant_or_new(
+        self: &Arc<Self>,
+        base: &Arc<Peer>,
+        is_it: impl Fn(&Variant) -> bool,
+        variant: Variant,
+    ) -> Result<Arc<Peer>> {
+        if let Some(known) = self.table.lock().variant(base.nd, &is_it) {
+            return Ok(known);
+        }
+        let peer = Peer::new(self, base.nd, &base.fqnn, variant)?;
+        {
+            let mut table = self.table.lock();
+            if let Some(other) = table.variant(base.nd, &is_it) {
+                // Another CPU was faster.
+                return Ok(other);
+            }
+            if table.variants.len() >= MAX_VARIANTS {
+                return Err(ENOSPC);
+            }
+            table
+                .variants
+                .push(peer.clone(), GFP_ATOMIC | __GFP_NOWARN)?;
+        }
+        base.tell_paths(&peer);
+        Ok(peer)
+    }
+
+    /// The variants of the node with that number, one after the other.
+    pub(super) fn variants_of(&self, nd: u16) -> impl Iterator<Item = Arc<Peer>> + '_ {
+        self.variants().filter(move |peer| peer.nd == nd)
+    }
+
+    /// All peers with a QoS of their own. They are never taken out before the node ends.
+    fn variants(&self) -> impl Iterator<Item = Arc<Peer>> + '_ {
+        (0..MAX_VARIANTS).map_while(|at| self.table.lock().variants.get(at).cloned())
     }
 
     /// The peer of the connection `id`, which names this life of the node.
@@ -160,7 +261,7 @@ impl Node {
             index
         };
         let nd = u16::try_from(index + 1).map_err(|_| ENOSPC)?;
-        let peer = Peer::new(self, nd, fqnn)?;
+        let peer = Peer::new(self, nd, fqnn, Variant::plain())?;
         let entry = RBTreeNode::new(fqnn.clone(), peer.clone(), GFP_ATOMIC)?;
 
         let mut table = self.table.lock();
@@ -193,7 +294,9 @@ impl Node {
                 .map(|step| (from + step) % DESCRIPTORS)
                 .find(|&index| {
                     let candidate = table.by_nd.get(index).and_then(Option::as_ref);
-                    candidate.is_some_and(|peer| peer.retire_if_unused())
+                    candidate.is_some_and(|peer| {
+                        table.variant(peer.nd, |_| true).is_none() && peer.retire_if_unused()
+                    })
                 });
             let Some(index) = victim else {
                 return;
@@ -241,12 +344,13 @@ impl Node {
 
     /// All peers, one after the other; who comes while it runs may be missed. Takes the lock for
     /// each, so that the caller may do what it likes with them.
-    pub(super) fn all_peers(&self) -> impl Iterator<Item = Arc<Peer>> + '_ {
+    pub(crate) fn all_peers(&self) -> impl Iterator<Item = Arc<Peer>> + '_ {
         let mut from = Some(1u16);
-        core::iter::from_fn(move || {
+        let plain = core::iter::from_fn(move || {
             let peer = self.peer_from(from?)?;
             from = peer.nd.checked_add(1);
             Some(peer)
-        })
+        });
+        Iterator::chain(plain, self.variants())
     }
 }

@@ -54,6 +54,7 @@ use crate::{
 };
 use kernel::{
     prelude::*,
+    str::BStr,
     sync::{
         atomic::Relaxed,
         Arc, //
@@ -334,7 +335,7 @@ impl Peer {
         if harvest.came_up {
             self.node.stats.count(Counter::NdUp);
             if verbose {
-                pr_info!("session with {} is up\n", self.fqnn);
+                pr_info!("session with {} is up\n", BStr::from_bytes(self.fqnn.as_bytes()));
             }
         }
         if harvest.came_up || harvest.made_room {
@@ -342,7 +343,8 @@ impl Peer {
         }
         if let Some(ended) = harvest.event.take() {
             if verbose {
-                pr_info!("session with {} has ended: {:?}\n", self.fqnn, ended.reason);
+                let name = BStr::from_bytes(self.fqnn.as_bytes());
+                pr_info!("session with {} has ended: {:?}\n", name, ended.reason);
             }
             self.session_ended(&ended);
         }

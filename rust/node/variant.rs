@@ -12,12 +12,9 @@ use crate::proto::names::{
     Policy,
     Qos, //
 };
-use kernel::{
-    prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    }, //
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
 };
 
 /// Whose number a QoS goes by.

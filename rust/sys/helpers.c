@@ -49,6 +49,22 @@ void qnet_helper_spin_unlock_bh(spinlock_t *lock)
 }
 
 /**
+ * qnet_helper_local_bh_disable() - keep softirqs off this CPU
+ */
+void qnet_helper_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+/**
+ * qnet_helper_local_bh_enable() - let them run again
+ */
+void qnet_helper_local_bh_enable(void)
+{
+	local_bh_enable();
+}
+
+/**
  * qnet_helper_spin_trylock_bh() - take it if nobody has it
  * @lock: the lock
  *

@@ -32,6 +32,8 @@ enum qnet_wait_result {
 void qnet_helper_spin_lock_bh(spinlock_t *lock);
 void qnet_helper_spin_unlock_bh(spinlock_t *lock);
 int qnet_helper_spin_trylock_bh(spinlock_t *lock);
+void qnet_helper_local_bh_disable(void);
+void qnet_helper_local_bh_enable(void);
 int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
 		     u64 deadline);
 void qnet_helper_wake_one(struct wait_queue_head *wq);
