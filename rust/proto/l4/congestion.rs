@@ -45,7 +45,7 @@ const LEAST_PAUSE: Nanos = Nanos::from_micros(100);
 const SECOND: u64 = 1_000_000_000;
 
 /// How much may be under way, and how fast it leaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Congestion {
     /// Fragments that may be under way.
     window: u32,

@@ -184,7 +184,7 @@ pub enum TimedOut {
 /// between `oldest` and `fresh`, that one included, and `oldest` is not in `done`. `freed` lies
 /// within the `W` numbers before `next`. `flight` counts for each path the fragments of
 /// [`Msg::flying`] of its messages that are neither done nor seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tx {
     /// The first that is not acknowledged.
     oldest: u32,
@@ -253,11 +253,22 @@ impl Tx {
 
     /// Starts anew with `first`; only the counters, and what was learned of the way, stay.
     pub fn restart(&mut self, first: u32) {
-        let (counters, each, passes) = (self.counters, self.each, self.each_passes);
-        *self = Self::new(first);
-        self.counters = counters;
-        self.each = each;
-        self.each_passes = passes;
+        // What is known of messages is written when they are pushed. All in one value would be too
+        // big for a kernel stack.
+        self.oldest = first;
+        self.fresh = first;
+        self.next = first;
+        self.done = SeqSet::EMPTY;
+        self.seen = SeqSet::EMPTY;
+        self.again = SeqSet::EMPTY;
+        self.freed = SeqSet::EMPTY;
+        self.backoff = 0;
+        self.progress = Instant::from_nanos(0);
+        self.flight = [0; MAX_PATHS];
+        self.held_back = false;
+        self.paced = None;
+        self.rtt = Rtt::new();
+        self.congestion = Congestion::new();
     }
 
     /// The longest fragment that may be sent from now on. What was cut longer is cut anew.

@@ -70,7 +70,7 @@ impl Path {
 }
 
 /// The paths of a session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Links {
     paths: [Path; MAX_PATHS],
     policy: Policy,

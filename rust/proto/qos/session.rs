@@ -128,7 +128,7 @@ pub enum ControlVerdict {
 }
 
 /// The session with a peer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Session {
     tcs: Tcs,
     tx: Tx,
@@ -146,6 +146,9 @@ pub struct Session {
     down: Option<DownReason>,
     up: bool,
 }
+
+/// A session without a connection, to be copied from where it lies: it is too big for a kernel stack.
+pub static BLANK: Session = Session::new();
 
 impl Session {
     /// A session without a connection.
