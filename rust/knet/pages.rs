@@ -318,7 +318,7 @@ impl PinnedUse {
 }
 
 #[kunit_tests(qnet_knet_pages)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::knet::{
         lock::{
@@ -339,7 +339,7 @@ mod tests {
     use kernel::sync::Arc;
 
     /// Bytes whose place can be told from them.
-    fn pattern(len: usize) -> Result<KVVec<u8>> {
+    pub(in crate::knet) fn pattern(len: usize) -> Result<KVVec<u8>> {
         let mut bytes = KVVec::with_capacity(len, GFP_KERNEL)?;
         for i in 0..len {
             bytes.push((i ^ (i >> 8) * 7) as u8, GFP_KERNEL)?;
@@ -442,7 +442,10 @@ mod tests {
     }
 
     /// Memory of a program, with a pattern in it, in `parts`: offset and length of each.
-    fn user_memory(bytes: &[u8], parts: &[(usize, usize)]) -> Result<(u64, UserBuf)> {
+    pub(in crate::knet) fn user_memory(
+        bytes: &[u8],
+        parts: &[(usize, usize)],
+    ) -> Result<(u64, UserBuf)> {
         let list = size_of::<[u64; 2]>() * parts.len();
         // SAFETY: It has no preconditions.
         let base = unsafe { bindings::qnet_helper_test_user_memory(bytes.len() + list) };

@@ -168,6 +168,9 @@ int qnet_helper_tx_transmit(struct sk_buff *skb, struct net_device *dev,
 			    const u8 *dst, u16 ethertype);
 struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged);
 struct sk_buff *qnet_helper_test_clone(struct sk_buff *skb);
+struct sk_buff *qnet_helper_test_arrived(struct net_device *dev, u8 pkt_type,
+					 bool ethernet);
+bool qnet_helper_test_loopback_up(struct net *net);
 
 /* --- pages with the data of a message (pages.c) --- */
 
