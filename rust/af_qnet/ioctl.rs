@@ -142,6 +142,7 @@ fn copy(
     into: &UserBuf,
 ) -> Result<Option<usize>> {
     let pushed = payload.copy_to(into)?;
+    payload.count_copied(transaction.node(), pushed);
     match transaction.fill(into, pushed) {
         Ok(rest) => Ok(Some(pushed + rest)),
         // The server can go on with what there is, and read the rest itself.

@@ -20,7 +20,8 @@ pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod handles;
 pub(crate) mod input;
-pub(crate) mod process;
+pub(crate) mod pins;
+mod process;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod transaction;
@@ -250,6 +251,7 @@ mod tests {
         let memory = Memory {
             message: &nothing,
             reply: &nothing,
+            pins: None,
         };
         match transaction.wait(&timeout, false, &memory) {
             Outcome::Error(error) | Outcome::Abandoned(error) => Ok(error),
@@ -364,6 +366,7 @@ mod tests {
         let memory = Memory {
             message: &nothing,
             reply: &nothing,
+            pins: None,
         };
         assert!(matches!(
             message.wait(&timeout, false, &memory),

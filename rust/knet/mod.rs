@@ -11,7 +11,6 @@ pub(crate) mod cred;
 pub(crate) mod death;
 pub(crate) mod genl;
 pub(crate) mod lock;
-pub(crate) mod log;
 pub(crate) mod net;
 pub(crate) mod netdev;
 pub(crate) mod packet;

@@ -245,7 +245,6 @@ void qnet_helper_get_pid(struct pid *pid);
 int qnet_helper_current_tid(void);
 int qnet_helper_current_priority(void);
 void qnet_helper_current_ids(struct qnet_ids *ids);
-bool qnet_helper_net_ratelimit(void);
 size_t qnet_helper_hostname(u8 *to, size_t len);
 
 /* --- the death of processes (death.c) --- */
