@@ -117,8 +117,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             Err(error) => return Err(failed(&transaction, error)),
         };
         drop(payload);
-        let rcvid =
-            deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
+        let rcvid = deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
         receive.rcvid = rcvid;
         receive.info = info(channel, &transaction, msglen);
         return argument

@@ -45,7 +45,7 @@ use crate::{
             connection::State,
             priority,
             transaction::Event,
-            transfer::MAX_DATA, //
+            transfer::piece, //
         },
         wire::{
             errno,
@@ -194,7 +194,7 @@ impl Arrival<'_> {
         match ServerConnection::connect(self.peer, self.session, connect) {
             Ok((server_id, server)) => {
                 let fixed = Message::MsgSend(MsgSend::default()).fixed_len();
-                let nbytes = self.peer.payload_limit().saturating_sub(fixed).min(MAX_DATA);
+                let nbytes = piece(self.peer.payload_limit(), fixed);
                 self.send(self.draft(&Message::ConnectSuccess {
                     version: KIF_VERSION,
                     client_id: connect.client_id,

@@ -284,9 +284,13 @@ fn put_there(
         .map_err(own_fault)?;
     while !transaction.begin_write(nbytes) {
         let mark = transaction.write_mark();
-        ask_there(transaction, server, Pieces::probe(), deadline, |_, _| {
-            Ok(())
-        })?;
+        ask_there(
+            transaction,
+            server,
+            Pieces::probe(),
+            deadline,
+            |_, _| Ok(()),
+        )?;
         transaction.writes_confirmed(mark);
     }
     let sent = if transaction.is_finished() {

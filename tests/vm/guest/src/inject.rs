@@ -437,6 +437,13 @@ pub const CASES: &[Case] = &[
             bytes
         };
         let too_much = kif(5, &[1, 2, 3, 4, 10, 0, 0, 0, 0, 0, 5000]);
+        // A write and bytes that were asked for, with more data than there are; a request to read that
+        // is cut off, one with credentials, and one that is too long.
+        let write = kif(8, &[0, 2, 0, 5000]);
+        let transfer = kif(7, &[0, 2, 0, u32::MAX]);
+        let read = kif(6, &[1, 2, 0, 100]);
+        let claimed = kif(0x106, &[1, 2, 0, 100]);
+        let long = kif(6, &[1, 2, 0, 100, 0]);
         let groups = kif(0x100, &[1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]);
         let mut nested = kif(1, &[1, 1, 1, 1, 1]);
         nested.extend(kif(9, &[0, 1, 0, 0]));
@@ -450,6 +457,11 @@ pub const CASES: &[Case] = &[
             &too_much,
             &groups,
             &nested,
+            &write,
+            &transfer,
+            &read[..19],
+            &claimed,
+            &long,
         ])
     })
     .ends_session(),
@@ -461,6 +473,12 @@ pub const CASES: &[Case] = &[
             &kif(5, &[0x7777_7777, 2, 3, 4, 10, 0, 0, 0, 0, 0, 0]),
             &kif(14, &[0x7777_7777]),
             &kif(15, &[0x7777_7777]),
+            // Reading from nobody, which is answered, too; writing to nobody; bytes for nobody.
+            &kif(6, &[1, 0x7777_7777, 0, 100]),
+            &kif(6, &[0x7777_7777, 0, u32::MAX, u32::MAX]),
+            &kif(8, &[0, 0x7777_7777, u32::MAX, 0]),
+            &kif(7, &[0, 0x7777_7777, 0, 0]),
+            &kif(16, &[3, 0x7777_7777, 0, 0]),
         ])
     })
     .ends_session(),
