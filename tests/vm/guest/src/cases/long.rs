@@ -37,7 +37,11 @@ use crate::{
         HEAD, //
     },
     sys,
-    world::World,
+    world::{
+        Server,
+        World,
+        PATIENCE, //
+    },
     Outcome, //
 };
 
@@ -334,6 +338,18 @@ fn echoes_long(connection: &Connection, seed: u32, rounds: u32) -> Result<(), St
     Ok(())
 }
 
+/// Waits until the server has begun with the message of tag 1.
+fn wait_begun(server: &Server) -> Outcome {
+    let begun = || {
+        let tags = server.tags();
+        (tags.is_err() || tags.is_ok_and(|tags| tags.contains(&1))).then_some(())
+    };
+    sys::within(PATIENCE, begun).ok_or("the server has not begun")?;
+    // Into the middle of it.
+    thread::sleep(Duration::from_millis(20));
+    Ok(())
+}
+
 /// A client of its own process sends `message` until it is killed, in the middle of what the server
 /// does without end: what that said.
 fn killed(world: &World, message: &[u8], room: usize) -> Outcome<Vec<i32>> {
@@ -347,7 +363,7 @@ fn killed(world: &World, message: &[u8], room: usize) -> Outcome<Vec<i32>> {
         // SAFETY: Ends the child at once.
         unsafe { libc::_exit(1) };
     }
-    thread::sleep(Duration::from_millis(300));
+    wait_begun(&server)?;
     sys::kill(pid, libc::SIGKILL)?;
     ensure_eq!(sys::wait(pid)?, 128 + libc::SIGKILL, "the client's end");
     let mut results = server.wait_results(1)?;
@@ -358,13 +374,13 @@ fn killed(world: &World, message: &[u8], room: usize) -> Outcome<Vec<i32>> {
 }
 
 fn read_of_a_killed_client(world: &World) -> Outcome {
-    let results = killed(world, &long_request(Op::ReadUntilError, 0, 0, LONG), 0)?;
+    let results = killed(world, &long_request(Op::ReadUntilError, 1, 0, LONG), 0)?;
     ensure_eq!(results, [Error::ESRCH.errno()]);
     Ok(())
 }
 
 fn write_to_a_killed_client(world: &World) -> Outcome {
-    let results = killed(world, &request(Op::WriteUntilError, 0, 0, &[]), LONG)?;
+    let results = killed(world, &request(Op::WriteUntilError, 1, 0, &[]), LONG)?;
     ensure_eq!(results, [Error::ESRCH.errno()]);
     Ok(())
 }
@@ -373,9 +389,9 @@ fn read_of_a_detached_client(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = Arc::new(server.connect()?);
     let theirs = connection.clone();
-    let call =
-        Call::start(move || theirs.send(&long_request(Op::ReadUntilError, 0, 0, LONG), &mut []))?;
-    thread::sleep(Duration::from_millis(200));
+    let message = long_request(Op::ReadUntilError, 1, 0, LONG);
+    let call = Call::start(move || theirs.send(&message, &mut []))?;
+    wait_begun(&server)?;
     ensure!(call.is_blocked(), "the client is not blocked");
     connection.detach()?;
     fails_with("the blocked send", call.result()?, &[Error::EBADF])?;
@@ -386,10 +402,9 @@ fn read_of_a_detached_client(world: &World) -> Outcome {
 fn server_killed_in_a_read(world: &World) -> Outcome {
     let mut server = world.server()?;
     let connection = server.connect()?;
-    let call = Call::start(move || {
-        connection.send(&long_request(Op::ReadUntilError, 0, 0, LONG), &mut [])
-    })?;
-    thread::sleep(Duration::from_millis(200));
+    let message = long_request(Op::ReadUntilError, 1, 0, LONG);
+    let call = Call::start(move || connection.send(&message, &mut []))?;
+    wait_begun(&server)?;
     ensure!(call.is_blocked(), "the client is not blocked");
     server.kill()?;
     fails_with("the blocked send", call.result()?, &[Error::ESRCH])?;
@@ -401,7 +416,7 @@ fn timeout_in_a_read(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
     let message = long_request(Op::ReadUntilError, 0, 0, LONG);
-    let result = connection.send_timeout(&message, &mut [], Duration::from_millis(300));
+    let result = connection.send_timeout(&message, &mut [], Duration::from_secs(1));
     fails_with("the send", result, &[Error::ETIMEDOUT])?;
     ensure_eq!(server.wait_results(1)?, [Error::ESRCH.errno()]);
     echoes(&connection)
