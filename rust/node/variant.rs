@@ -57,7 +57,7 @@ impl Variant {
             policy: qos.policy,
             index,
             number: index,
-            qos: Some(qos.clone()),
+            qos: Some(*qos),
             ..Self::plain()
         }
     }
