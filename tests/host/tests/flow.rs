@@ -59,7 +59,7 @@ fn a_gigabit_is_filled() {
     let mut world = pair(LAN, GIGABIT, 1);
     let bytes = goodput(&mut world, 300);
     assert!(bytes > 110_000_000, "{bytes} bytes a second");
-    assert_eq!(world.resent(), 0);
+    assert_eq!(world.resent(), 0, "{:?}", world.nodes[0].peers[1].counters);
     // Two NACKs and an ACK for 45 fragments.
     let told = world.count(PacketType::Ack) + world.count(PacketType::Nack);
     assert!(told <= 300 * 4, "{told} reports");
@@ -93,10 +93,11 @@ fn one_lost_fragment_costs_less_than_five_milliseconds() {
         let good = time_of(&mut world, length);
         world.run_for(Nanos::from_secs(2));
         world.link(0, 1).lose_next(&lost);
+        world.forget();
         let bad = time_of(&mut world, length);
         let cost = bad.minus(good);
         assert!(cost > Nanos::ZERO && cost < Nanos::from_millis(5), "{length} {lost:?}: {cost:?}");
-        assert_eq!(world.resent(), lost.len(), "{length} {lost:?}");
+        assert_eq!(world.resent(), lost.len(), "{length} {lost:?} {:?}", world.nodes[0].peers[1].counters);
     }
 }
 
@@ -146,12 +147,15 @@ fn a_bottleneck_is_filled_and_not_flooded() {
     let link = world.link(0, 1);
     link.kilobyte = Nanos::from_micros(80);
     link.queue = Nanos::from_micros(30 * 123);
+    goodput(&mut world, 100);
+    world.forget();
+    let link = world.link(0, 1);
     let (sent, overflown) = (link.sent, link.overflown);
     let during = goodput(&mut world, 200);
     let link = world.link(0, 1);
     let (sent, overflown) = (link.sent - sent, link.overflown - overflown);
     assert!(during > 8_500_000, "{during} bytes a second, {overflown} of {sent} lost");
-    assert!(overflown * 100 < sent * 10, "{overflown} of {sent} lost");
+    assert!(overflown * 100 < sent * 7, "{overflown} of {sent} lost");
     world.forget();
     let link = world.link(0, 1);
     link.kilobyte = GIGABIT;

@@ -80,7 +80,8 @@ fn the_speed_of_two_links_adds_up() {
             world.send_long(0, 1, Kind::Pulse, LONG);
         }
         assert_all_arrived(&mut world);
-        assert_eq!(world.resent(), 0, "{paths} links");
+        // The round trip grows from nothing to that of a full queue.
+        assert!(world.resent() < 50, "{paths} links: {} sent again", world.resent());
         times.push(world.now().since(began).as_nanos());
     }
     assert!(times[1] * 100 < times[0] * 60, "{times:?}");
@@ -345,14 +346,14 @@ fn an_hour_of_fifty_milliseconds_kills_nobody() {
 }
 
 #[test]
-fn an_idle_session_costs_two_frames_every_ten_seconds_and_path() {
+fn an_idle_session_costs_two_frames_every_ten_seconds_and_path_or_four_if_both_ask() {
     for paths in [1, 2, 4] {
         let mut world = World::with_paths(2, paths, LAN, 16);
         world.connect(0, 1);
         world.run_for(Nanos::from_secs(1000));
         assert!(world.events.is_empty());
         let each = u64::from(paths) * 100 * 2;
-        assert!(world.frames <= each && world.frames >= each * 9 / 10, "{}", world.frames);
+        assert!(world.frames <= each * 2 && world.frames >= each * 9 / 10, "{}", world.frames);
         let ping = |it: &qnet_host_tests::sim::Sent| it.frame.header();
         let pings = world.sent.iter().map(ping).all(|h| {
             (h.ptype, h.layer, h.seq, h.length) == (PacketType::User, Layer::Nr, 0, 1)
@@ -365,7 +366,13 @@ fn an_idle_session_costs_two_frames_every_ten_seconds_and_path() {
 fn a_path_to_another_machine_of_the_same_name_carries_nothing() {
     let mut world = World::with_paths(3, 2, LAN, 17);
     // What node 0 takes for the second path to node 1 leads to node 2.
-    world.aliases.push(Alias { at: 0, claimed: 1, path: 1, real: 2 });
+    world.nodes[1].paths = 1;
+    world.aliases.push(Alias {
+        at: 0,
+        claimed: 1,
+        path: 1,
+        real: 2,
+    });
     world.connect(0, 1);
     let gap = chat(&mut world, Nanos::from_millis(500));
     assert!(gap < Nanos::from_micros(500), "{gap:?}");

@@ -220,6 +220,18 @@ impl World {
         id
     }
 
+    /// The id of the message that was sent last.
+    pub fn last_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Whether a message is under way that wants no answer and is none.
+    pub fn is_pulse(&self, from: usize, to: usize, id: u64) -> bool {
+        let peer = self.nodes[from].peers.get(to);
+        let kind = peer.and_then(|peer| peer.kind_of(id));
+        kind == Some(Kind::Pulse)
+    }
+
     /// Gives a message up, and says whether that could be.
     pub fn give_up(&mut self, from: usize, to: usize, id: u64) -> bool {
         let (could, did) = self.nodes[from].give_up(to, id, self.now);
