@@ -429,7 +429,7 @@ impl Session {
             return Err(AckDrop::State);
         }
         self.links.heard(path, now);
-        let verdict = self.tx.missed(h.seq, ranges, now);
+        let verdict = self.tx.missed(h.seq, ranges, now, self.timers.hold);
         self.note_arrived();
         verdict
     }
@@ -501,7 +501,7 @@ impl Session {
             return None;
         }
         let back = Via::Path(self.links.back());
-        match self.rx.poll(now) {
+        match self.rx.poll(now, self.timers.hold) {
             Some(Report::Ack { cause, next }) => {
                 let ack = Transmit::Ack {
                     seq: cause,
