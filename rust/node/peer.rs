@@ -1026,6 +1026,10 @@ impl Peer {
         let now = now();
         inner.heard = now;
         transport.hold(self, header, path, skb, now)?;
+        if self.variant.came_by(path) {
+            self.apply_policy(inner);
+        }
+        let transport = inner.transport.as_mut().ok_or(Counter::DropWrongPeer)?;
         if transport.delivering || !transport.has_ready() {
             return Ok(None);
         }
