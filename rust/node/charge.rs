@@ -20,6 +20,8 @@ use kernel::sync::{
 
 /// Bytes that the frames of one peer may take.
 const PEER_LIMIT: i64 = 8 << 20;
+/// Bytes beyond that for the message that all others wait for.
+const PEER_RESERVE: i64 = 1 << 20;
 /// Bytes that the frames of all peers of a namespace may take.
 const NODE_LIMIT: i64 = 64 << 20;
 
@@ -32,14 +34,29 @@ pub(crate) struct Charge {
 impl Charge {
     /// Counts a frame of `peer`; `None` when that would exceed a limit. Legal in softirq.
     pub(crate) fn pay(peer: &Arc<Peer>, frame: &RxSkb) -> Option<Self> {
+        Self::pay_within(peer, frame, PEER_LIMIT, NODE_LIMIT)
+    }
+
+    /// Counts a part of the message that all others of `peer` wait for. It has a reserve, so that
+    /// they cannot keep it out; `None` when that is used up as well.
+    pub(super) fn pay_next(peer: &Arc<Peer>, frame: &RxSkb) -> Option<Self> {
+        Self::pay_within(peer, frame, PEER_LIMIT + PEER_RESERVE, 2 * NODE_LIMIT)
+    }
+
+    fn pay_within(
+        peer: &Arc<Peer>,
+        frame: &RxSkb,
+        peer_limit: i64,
+        node_limit: i64,
+    ) -> Option<Self> {
         let bytes = i64::try_from(frame.truesize()).ok()?;
         let charge = Self {
             peer: peer.clone(),
             bytes,
         };
         let [of_peer, of_node] = charge.accounts();
-        let fits = of_peer.fetch_add(bytes, Relaxed) < PEER_LIMIT;
-        let fits = of_node.fetch_add(bytes, Relaxed) < NODE_LIMIT && fits;
+        let fits = of_peer.fetch_add(bytes, Relaxed) < peer_limit;
+        let fits = of_node.fetch_add(bytes, Relaxed) < node_limit && fits;
         // A charge that does not fit is given back as it is dropped.
         fits.then_some(charge)
     }
