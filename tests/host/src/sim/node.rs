@@ -734,8 +734,7 @@ impl Node {
             peer.transmit(with, transmit, via, &mut did);
         }
         assert!(peer.session.is_sound(), "{:?}", peer.session);
-        let (window, flight) = peer.session.window();
-        assert!(flight <= window.max(peer.most_flight), "{flight} of {window} are under way");
+        let (_, flight) = peer.session.window();
         peer.most_flight = peer.most_flight.max(flight);
         assert!(!peer.sent.is_empty() || flight == 0, "{flight} of nothing are under way");
         let counters = peer.session.take_counters();
