@@ -195,7 +195,9 @@ impl Congestion {
             self.budget = u32::try_from(budget).unwrap_or(BURST).min(BURST);
             // What did not earn a whole fragment yet counts the next time.
             self.counted = match budget < u64::from(BURST) {
-                true => self.counted.after(Nanos(earned.saturating_mul(span) / speed)),
+                true => self
+                    .counted
+                    .after(Nanos(earned.saturating_mul(span) / speed)),
                 false => now,
             };
         }

@@ -533,9 +533,8 @@ impl Tx {
         self.counters.nacked = self.counters.nacked.wrapping_add(1);
         let message = *self.message(seq);
         let sent = FragSet::run(0, message.next);
-        let touched = |set: FragSet, range: Range| {
-            set.or(message.cut.touched(range.offset, range.length))
-        };
+        let touched =
+            |set: FragSet, range: Range| set.or(message.cut.touched(range.offset, range.length));
         let missing = ranges.fold(FragSet::EMPTY, touched).and(sent);
         let news = sent.without(missing).without(message.have);
         if !news.is_empty() {

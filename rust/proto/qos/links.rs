@@ -275,7 +275,11 @@ impl Links {
     /// The path that a message takes that begins now. `flight` is what is under way on each.
     pub fn choose(&mut self, flight: &[u32; MAX_PATHS]) -> Option<u8> {
         let named = |at: usize| self.is_named(at);
-        let up = |at: usize| self.paths.get(at).is_some_and(|it| it.state == PathState::Up);
+        let up = |at: usize| {
+            self.paths
+                .get(at)
+                .is_some_and(|it| it.state == PathState::Up)
+        };
         match self.policy {
             Policy::Exclusive => return self.best(flight, named),
             Policy::Preferred => {

@@ -47,6 +47,10 @@ use super::tcs::{
     Tcs, //
 };
 
+pub use super::links::{
+    LinkCounters,
+    PathState, //
+};
 pub use super::tcs::{
     ControlDrop,
     DownReason,
@@ -56,10 +60,6 @@ pub use super::tcs::{
 pub use crate::proto::l4::rx::{
     RxDrop,
     RxVerdict, //
-};
-pub use super::links::{
-    LinkCounters,
-    PathState, //
 };
 pub use crate::proto::l4::tx::{
     AckDrop,

@@ -125,7 +125,9 @@ fn mend(world: &mut World, paths: u8) {
     for path in 0..paths {
         world.cut(0, 1, path, false);
         for (node, with) in [(0, 1), (1, 0)] {
-            world.change(node, with, |session, now| session.set_carrier(path, true, now));
+            world.change(node, with, |session, now| {
+                session.set_carrier(path, true, now)
+            });
         }
     }
 }
@@ -174,19 +176,28 @@ fn net() -> impl Strategy<Value = Net> {
     let faults = || prop::collection::vec(faults(), 4);
     let kilobyte = prop_oneof![Just(0u64), 1..=80u64];
     let times = (1..=5_000u64, 0..=1_000u64, kilobyte);
-    (any::<u64>(), 1..=4u8, policy, faults(), faults(), times, mtu()).prop_map(
-        |(seed, paths, policy, there, back, (delay, late, kilobyte), mtu)| Net {
-            seed,
-            paths,
-            policy,
-            there,
-            back,
-            delay,
-            late,
-            mtu,
-            kilobyte,
-        },
+    (
+        any::<u64>(),
+        1..=4u8,
+        policy,
+        faults(),
+        faults(),
+        times,
+        mtu(),
     )
+        .prop_map(
+            |(seed, paths, policy, there, back, (delay, late, kilobyte), mtu)| Net {
+                seed,
+                paths,
+                policy,
+                there,
+                back,
+                delay,
+                late,
+                mtu,
+                kilobyte,
+            },
+        )
 }
 
 /// Lets all that happen, and checks that no session ends, nothing is lost or doubled, and in the end
@@ -226,18 +237,26 @@ fn storm(net: Net, acts: Vec<Act>) -> Result<(), TestCaseError> {
     let mut dark = 0;
     for act in acts {
         match act {
-            Act::Send(messages) => for (n, (size, second)) in messages.into_iter().enumerate() {
-                let (from, to) = if second { (1, 0) } else { (0, 1) };
-                let kind = if n % 4 == 0 { Kind::Request } else { Kind::Pulse };
-                requests += usize::from(kind == Kind::Request);
-                world.send_long(from, to, kind, size);
-                sent += 1;
-            },
-            Act::Bulk(second) => for _ in 0..16 {
-                let (from, to) = if second { (1, 0) } else { (0, 1) };
-                world.send_long(from, to, Kind::Pulse, 65_536);
-                sent += 1;
-            },
+            Act::Send(messages) => {
+                for (n, (size, second)) in messages.into_iter().enumerate() {
+                    let (from, to) = if second { (1, 0) } else { (0, 1) };
+                    let kind = if n % 4 == 0 {
+                        Kind::Request
+                    } else {
+                        Kind::Pulse
+                    };
+                    requests += usize::from(kind == Kind::Request);
+                    world.send_long(from, to, kind, size);
+                    sent += 1;
+                }
+            }
+            Act::Bulk(second) => {
+                for _ in 0..16 {
+                    let (from, to) = if second { (1, 0) } else { (0, 1) };
+                    world.send_long(from, to, Kind::Pulse, 65_536);
+                    sent += 1;
+                }
+            }
             Act::Cut(path, there, back) if path < paths => {
                 world.path(0, 1, path).cut |= there;
                 world.path(1, 0, path).cut |= back;
@@ -245,7 +264,9 @@ fn storm(net: Net, acts: Vec<Act>) -> Result<(), TestCaseError> {
             Act::Unplug(path, second) if path < paths => {
                 world.cut(0, 1, path, true);
                 let (node, with) = if second { (1, 0) } else { (0, 1) };
-                world.change(node, with, |session, now| session.set_carrier(path, false, now));
+                world.change(node, with, |session, now| {
+                    session.set_carrier(path, false, now)
+                });
             }
             Act::Cut(..) | Act::Unplug(..) => {}
             Act::Mend => mend(&mut world, paths),
@@ -267,9 +288,8 @@ fn storm(net: Net, acts: Vec<Act>) -> Result<(), TestCaseError> {
             }
         }
         // Links that are all cut for seconds do end a session.
-        let works = (0..paths).any(|path| {
-            !world.path(0, 1, path).cut && !world.path(1, 0, path).cut
-        });
+        let works =
+            (0..paths).any(|path| !world.path(0, 1, path).cut && !world.path(1, 0, path).cut);
         if works {
             dark = 0;
         } else if dark > 1500 {
@@ -280,7 +300,10 @@ fn storm(net: Net, acts: Vec<Act>) -> Result<(), TestCaseError> {
     }
     mend(&mut world, paths);
     prop_assert!(world.run_to_rest(Nanos::from_secs(120)), "not at rest");
-    let ups = world.events.iter().all(|(_, _, _, event)| *event == Event::Up);
+    let ups = world
+        .events
+        .iter()
+        .all(|(_, _, _, event)| *event == Event::Up);
     prop_assert!(ups, "{:?}", world.events);
     prop_assert_eq!(world.answers.len(), requests);
     prop_assert_eq!(world.delivered.len() + world.holes.len(), sent + requests);
