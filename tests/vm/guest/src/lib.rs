@@ -3,6 +3,7 @@
 //! What the programs share that run inside the test machines.
 
 pub mod agent;
+pub mod bulk;
 pub mod c;
 pub mod cases;
 pub mod client;
