@@ -96,6 +96,10 @@ options! {
     probe_no_l4_time: 0..=1000000;
     /// Whether received data are copied at once, so that drivers have their buffers back.
     ret_drvr_rx_buf: 0..=1;
+    /// Ticks between two log lines of the same kind; 0: nothing is logged.
+    errlog_ticks: 0..=1000000;
+    /// Whether nothing is logged.
+    no_slog: 0..=1;
     /// Whether sessions that come up and end are logged.
     qos_verbose: 0..=1;
     /// Whether packets are sent with a CRC.

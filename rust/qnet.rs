@@ -111,6 +111,14 @@ module! {
             default: 0,
             description: "1: received data are copied at once",
         },
+        errlog_ticks: u32 {
+            default: 3000,
+            description: "Ticks between two log lines of a kind; 0: none are written",
+        },
+        no_slog: u32 {
+            default: 0,
+            description: "1: nothing is logged about packets",
+        },
         qos_verbose: u32 {
             default: 0,
             description: "1: sessions that come up and end are logged",

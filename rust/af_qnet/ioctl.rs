@@ -117,8 +117,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             Err(error) => return Err(failed(&transaction, error)),
         };
         drop(payload);
-        let rcvid =
-            deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
+        let rcvid = deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
         receive.rcvid = rcvid;
         receive.info = info(channel, &transaction, msglen);
         return argument
@@ -142,6 +141,7 @@ fn copy(
     into: &UserBuf,
 ) -> Result<Option<usize>> {
     let pushed = payload.copy_to(into)?;
+    payload.count_copied(transaction.node(), pushed);
     match transaction.fill(into, pushed) {
         Ok(rest) => Ok(Some(pushed + rest)),
         // The server can go on with what there is, and read the rest itself.

@@ -5,6 +5,7 @@
 use super::{
     channel::Channel,
     handles::place_behind,
+    pins::Pins,
     process::{
         ClientKey,
         Process, //
@@ -134,10 +135,11 @@ pub(crate) struct Request {
 
 impl Request {
     /// What servers may read and write while the sender is blocked.
-    fn memory(&self) -> Memory<'_> {
+    fn memory<'a>(&'a self, pins: Option<&'a Pins<'a>>) -> Memory<'a> {
         Memory {
             message: &self.message,
             reply: &self.reply,
+            pins,
         }
     }
 }
@@ -389,6 +391,7 @@ impl Connection {
                 // What is before the offset came ahead of the reply, as far as there was room.
                 let at = usize::try_from(offset).unwrap_or(usize::MAX);
                 let stored = data.copy_range(0, data.len(), &request.reply, at)?;
+                data.count_copied(&self.node, stored);
                 Ok((status, at.min(request.reply.len()) + stored))
             }
             Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
@@ -434,7 +437,7 @@ impl Connection {
             // the outcome is decided already, it is fetched below.
             let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
         }
-        let outcome = transaction.wait(&request.timeout, false, &request.memory());
+        let outcome = transaction.wait(&request.timeout, false, &request.memory(None));
         if let Outcome::Abandoned(_) = outcome {
             channel.forget(&transaction);
         }
@@ -493,10 +496,12 @@ impl Connection {
         }
         if !peer.is_located() {
             let resolved = self.node.resolve(&peer.fqnn, timeout.deadline);
-            resolved.map_err(|error| match error {
+            let base = resolved.map_err(|error| match error {
                 EINTR | ETIMEDOUT => error,
                 _ => EHOSTUNREACH,
             })?;
+            // With a QoS of its own it goes by the same paths.
+            base.tell_paths(peer);
         }
         let client = Client::Thread {
             connection: self.clone(),
@@ -505,7 +510,9 @@ impl Connection {
         let sender = self.sender(request, u32::from(peer.nd))?;
         let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL)?;
         let handle = self.node.ipc.waiting.lock().insert(transaction.clone())?;
+        let pins = Pins::new(peer, handle);
         let there = There {
+            pins: &pins,
             connection: self,
             peer,
             pid,
@@ -517,7 +524,7 @@ impl Connection {
         };
         let outcome = there
             .transmit()
-            .map(|()| transaction.wait(timeout, true, &request.memory()))
+            .map(|()| transaction.wait(timeout, true, &request.memory(Some(&pins))))
             .inspect_err(|_| transaction.leave());
         if let Ok(Outcome::Abandoned(_)) = outcome {
             there.unblock();
@@ -525,6 +532,7 @@ impl Connection {
         // Whoever finished the transaction may have taken it out already.
         let waiting = self.node.ipc.waiting.lock().remove(handle);
         drop(waiting);
+        pins.release();
         outcome
     }
 
@@ -614,6 +622,7 @@ pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
 
 /// One attempt to send a message to another node.
 struct There<'a> {
+    pins: &'a Pins<'a>,
     connection: &'a Arc<Connection>,
     peer: &'a Arc<Peer>,
     pid: i32,
@@ -632,12 +641,17 @@ impl There<'_> {
         let State::Connected { server_id, session } = state else {
             return;
         };
+        if self.peer.give_up(session, Tag::Send(self.handle)) {
+            // It had not left.
+            return;
+        }
         let message = Message::Unblock(Unblock {
             server_id,
             client_handle: self.handle,
             tid: self.transaction.sender.tid,
         });
         let _ = Draft::new(&self.peer.node, &message, 0, Context::Sleep)
+            .map(|draft| draft.with_priority(self.transaction.sender.priority))
             .and_then(|draft| self.peer.send(session, draft, Tag::None, None));
     }
 
@@ -710,7 +724,8 @@ impl There<'_> {
         // Whether the message goes along or waits for the answer: it is lost with this session.
         self.transaction.takes_session(session);
         let draft = if fits {
-            self.draft(&together(length)?, length)?
+            self.peer
+                .draft(&together(length)?, &self.request.message, 0, length)?
         } else {
             Draft::new(
                 &self.peer.node,
@@ -755,20 +770,17 @@ impl There<'_> {
         })
     }
 
-    fn draft(&self, message: &Message, length: usize) -> Result<Draft> {
-        let draft = self.peer.draft(message, &self.request.message, 0, length)?;
-        Ok(draft)
-    }
-
     fn send(&self, server_id: u32, session: u32) -> Result {
         let fixed = Message::MsgSend(MsgSend::default()).fixed_len();
         let most = self.connection.most.load(Relaxed);
         let length = self.pushed(self.peer.payload_limit(), fixed, most);
         let message = Message::MsgSend(self.msgsend(server_id, length)?);
         self.transaction.takes_session(session);
-        let draft = self.draft(&message, length)?;
+        let tag = Tag::Send(self.handle);
+        let from = &self.request.message;
+        let draft = self.pins.draft(session, tag, &message, from, 0, length)?;
         self.peer.wait_for_room(session, self.timeout.deadline)?;
-        self.peer.send(session, draft, Tag::Send(self.handle), None)
+        self.peer.send(session, draft, tag, None)
     }
 }
 

@@ -44,7 +44,8 @@ use crate::{
         kif::{
             connection::State,
             priority,
-            transaction::Event, //
+            transaction::Event,
+            transfer::piece, //
         },
         wire::{
             errno,
@@ -193,7 +194,7 @@ impl Arrival<'_> {
         match ServerConnection::connect(self.peer, self.session, connect) {
             Ok((server_id, server)) => {
                 let fixed = Message::MsgSend(MsgSend::default()).fixed_len();
-                let nbytes = self.peer.payload_limit().saturating_sub(fixed);
+                let nbytes = piece(self.peer.payload_limit(), fixed);
                 self.send(self.draft(&Message::ConnectSuccess {
                     version: KIF_VERSION,
                     client_id: connect.client_id,

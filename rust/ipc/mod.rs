@@ -20,7 +20,8 @@ pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod handles;
 pub(crate) mod input;
-pub(crate) mod process;
+pub(crate) mod pins;
+mod process;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod transaction;
@@ -139,7 +140,11 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
 mod tests {
     use super::{
         connection::Address,
-        requests::Memory,
+        requests::{
+            Asker,
+            Memory,
+            Request, //
+        },
         transaction::{
             Client,
             Payload,
@@ -155,6 +160,7 @@ mod tests {
                 Net, //
             },
             pid::Pid,
+            timer::now_ns,
             user::UserBuf, //
         },
         node::{
@@ -162,7 +168,16 @@ mod tests {
             Nodes,
             Patience, //
         },
-        proto::kif::transaction::TimeoutStates,
+        proto::kif::{
+            transaction::TimeoutStates,
+            transfer::{
+                Piece,
+                Pieces,
+                MAX_QUEUED,
+                MAX_READS,
+                WRITE_OVERHEAD, //
+            },
+        },
     };
 
     /// A channel of the test's own thread, a connection to it, and what they belong to.
@@ -250,6 +265,7 @@ mod tests {
         let memory = Memory {
             message: &nothing,
             reply: &nothing,
+            pins: None,
         };
         match transaction.wait(&timeout, false, &memory) {
             Outcome::Error(error) | Outcome::Abandoned(error) => Ok(error),
@@ -364,11 +380,105 @@ mod tests {
         let memory = Memory {
             message: &nothing,
             reply: &nothing,
+            pins: None,
         };
         assert!(matches!(
             message.wait(&timeout, false, &memory),
             Outcome::Abandoned(error) if error == ETIMEDOUT.to_errno()
         ));
+        Ok(())
+    }
+
+    fn read_by(exchange: &Arc<Exchange>) -> Request {
+        Request::Read {
+            asker: Asker::Here(exchange.clone()),
+            offset: 0,
+            nbytes: 1,
+        }
+    }
+
+    /// An exchange that has asked for one byte.
+    fn asked() -> Result<Arc<Exchange>> {
+        let exchange = Exchange::new(Pieces::new(0, 1, 1), None)?;
+        let later = now_ns() + 1;
+        let waited = exchange.run(Some(later), |_| Ok(()), |_, _| Ok(()));
+        assert_eq!(waited.err(), Some(ETIMEDOUT));
+        Ok(exchange)
+    }
+
+    #[test]
+    fn who_reads_of_a_client_that_is_answered_or_gives_up_is_told() -> Result {
+        let scene = Scene::new()?;
+        for answered in [true, false] {
+            let message = scene.message(10, 1)?;
+            let exchange = asked()?;
+            assert!(message.push(read_by(&exchange)).is_ok());
+            if answered {
+                assert!(message.finish(Event::Answer, Outcome::done()).is_ok());
+            }
+            let error = if answered { 0 } else { ETIMEDOUT.to_errno() };
+            assert_eq!(error_of(&message)?, error);
+            let told = exchange.run(None, |_| Ok(()), |_, _| Ok(()));
+            assert_eq!(told.err(), Some(ESRCH));
+            // Nothing is taken any more.
+            let refused = message.push(read_by(&exchange));
+            assert_eq!(refused.err().map(|(_, error)| error), Some(ESRCH));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_asked_of_a_client_is_bounded() -> Result {
+        let scene = Scene::new()?;
+        let message = scene.message(10, 1)?;
+        let exchange = asked()?;
+        for _ in 0..MAX_READS {
+            assert!(message.push(read_by(&exchange)).is_ok());
+        }
+        let refused = message.push(read_by(&exchange));
+        assert_eq!(refused.err().map(|(_, error)| error), Some(EAGAIN));
+        let mut queued = 0;
+        let error = loop {
+            let write = Request::Write {
+                asker: None,
+                offset: 0,
+                data: Payload::Copied(KVVec::new()),
+            };
+            match message.push(write) {
+                Ok(()) => queued += 1,
+                Err((_, error)) => break error,
+            }
+        };
+        assert_eq!(error, ENOBUFS);
+        assert_eq!(queued, MAX_QUEUED / WRITE_OVERHEAD);
+        message.leave();
+        assert_eq!(message.payload().map(drop), None);
+        Ok(())
+    }
+
+    #[test]
+    fn an_exchange_takes_what_it_asked_for() -> Result {
+        let exchange = Exchange::new(Pieces::new(7, 2, 1), None)?;
+        assert!(!exchange.arrived(7, 1, None));
+        let mut asked = 0;
+        let mut taken = 0;
+        let ask = |piece: Piece| {
+            asked += 1;
+            let mut bytes = KVVec::new();
+            bytes.push(piece.offset as u8, GFP_KERNEL)?;
+            assert!(!exchange.arrived(piece.offset + 100, 1, None));
+            assert!(exchange.arrived(piece.offset, 1, Some(Payload::Copied(bytes))));
+            Ok(())
+        };
+        let take = |piece: Piece, data: &Payload| {
+            taken += 1;
+            assert!(
+                matches!(data, Payload::Copied(bytes) if bytes.first() == Some(&(piece.offset as u8)))
+            );
+            Ok(())
+        };
+        assert_eq!(exchange.run(None, ask, take), Ok(9));
+        assert_eq!((asked, taken), (2, 2));
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 
 use super::{
     exchange::Exchange,
+    pins::Pins,
     transaction::Payload, //
 };
 use crate::{
@@ -47,6 +48,8 @@ pub(crate) struct Memory<'a> {
     pub(crate) message: &'a UserBuf,
     /// Where the reply goes.
     pub(crate) reply: &'a UserBuf,
+    /// What the send has pinned; `None` on one node, where nothing is.
+    pub(crate) pins: Option<&'a Pins<'a>>,
 }
 
 /// Who is to be answered.
@@ -130,7 +133,7 @@ impl Request {
                 offset,
                 nbytes,
             } => {
-                asker.answer(memory.message, *offset, *nbytes, until);
+                asker.answer(memory, *offset, *nbytes, until);
                 Ok(())
             }
             Request::Write {
@@ -140,6 +143,9 @@ impl Request {
             } => {
                 let at = usize::try_from(*offset).unwrap_or(usize::MAX);
                 let written = data.copy_range(0, data.len(), memory.reply, at);
+                if let (Some(pins), Ok(n)) = (memory.pins, &written) {
+                    data.count_copied(pins.node(), *n);
+                }
                 match (asker, written) {
                     (Some(exchange), Ok(_)) => {
                         let nbytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
@@ -159,7 +165,8 @@ impl Request {
 
 impl Asker {
     /// Copies bytes of the message for it.
-    fn answer(&self, message: &UserBuf, offset: u64, nbytes: u32, until: Option<u64>) {
+    fn answer(&self, memory: &Memory<'_>, offset: u64, nbytes: u32, until: Option<u64>) {
+        let message = memory.message;
         let there = transfer::clip(offset, u64::from(nbytes), message.len() as u64);
         let length = usize::try_from(there).unwrap_or(0).min(transfer::MAX_DATA);
         let place = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -176,7 +183,7 @@ impl Asker {
                 session,
                 handle,
             } => {
-                let sent = Self::transfer(peer, *session, *handle, message, place, length, until);
+                let sent = Self::transfer(peer, *session, *handle, memory, place, length, until);
                 match sent {
                     Ok(()) => {}
                     // The session has ended, which its server knows.
@@ -197,7 +204,7 @@ impl Asker {
         peer: &Arc<Peer>,
         session: u32,
         handle: u32,
-        message: &UserBuf,
+        memory: &Memory<'_>,
         offset: usize,
         length: usize,
         until: Option<u64>,
@@ -211,9 +218,17 @@ impl Asker {
             }))
         };
         let length = length.min(transfer::piece(peer.payload_limit(), head(0)?.fixed_len()));
-        let draft = peer.draft(&head(length)?, message, offset, length)?;
+        let (message, head) = (memory.message, head(length)?);
+        let (draft, tag) = match memory.pins {
+            Some(pins) => {
+                let tag = pins.tag();
+                let draft = pins.draft(session, tag, &head, message, offset, length)?;
+                (draft, tag)
+            }
+            None => (peer.draft(&head, message, offset, length)?, Tag::None),
+        };
         peer.wait_for_room(session, until)?;
-        peer.send(session, draft, Tag::None, None)
+        peer.send(session, draft, tag, None)
     }
 
     /// Tells it that its piece at `offset` cannot come. Legal in softirq; no lock may be held.

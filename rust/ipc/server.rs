@@ -249,12 +249,7 @@ impl ServerConnection {
     ///
     /// Errors: `ESRCH` when the client's node is lost, `EINTR`, `ETIMEDOUT` after `deadline`,
     /// `ENOBUFS`, `ENOMEM`.
-    pub(super) fn send(
-        &self,
-        draft: Draft,
-        answers: Option<u32>,
-        deadline: Option<u64>,
-    ) -> Result {
+    pub(super) fn send(&self, draft: Draft, answers: Option<u32>, deadline: Option<u64>) -> Result {
         self.peer
             .wait_for_room(self.session, deadline)
             .and_then(|()| self.peer.send(self.session, draft, Tag::None, answers))

@@ -46,7 +46,10 @@ use crate::{
             Load, //
         },
     },
-    stats::Gauge, //
+    stats::{
+        Counter,
+        Gauge, //
+    },
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
@@ -81,6 +84,13 @@ impl Payload {
         match self {
             Payload::Copied(bytes) => bytes.len(),
             Payload::Frame { skb, offset, .. } => skb.len().saturating_sub(*offset),
+        }
+    }
+
+    /// Counts `n` bytes that were copied to a program, if they came from another node.
+    pub(crate) fn count_copied(&self, node: &Node, n: usize) {
+        if matches!(self, Payload::Frame { .. }) {
+            node.stats.add(Counter::CopiedToUser, n as u64);
         }
     }
 
@@ -514,7 +524,7 @@ impl Transaction {
     }
 
     /// The node that it is counted by.
-    pub(super) fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         &self._counted.node
     }
 

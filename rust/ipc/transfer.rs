@@ -90,6 +90,7 @@ pub(super) fn read(
         done = payload
             .copy_range(place, to_usize(here)?, into, 0)
             .map_err(own_fault)?;
+        payload.count_copied(transaction.node(), done);
     }
     drop(payload);
     if here < wanted {
@@ -119,8 +120,10 @@ pub(super) fn pull(
 ) -> Result<usize> {
     let take = |piece: Piece, data: &Payload| -> Result {
         let behind = to_usize(piece.offset.saturating_sub(offset))?;
-        data.copy_range(0, data.len(), into, at.saturating_add(behind))
+        let copied = data
+            .copy_range(0, data.len(), into, at.saturating_add(behind))
             .map_err(own_fault)?;
+        data.count_copied(transaction.node(), copied);
         Ok(())
     };
     let end = match &transaction.client {
@@ -281,9 +284,13 @@ fn put_there(
         .map_err(own_fault)?;
     while !transaction.begin_write(nbytes) {
         let mark = transaction.write_mark();
-        ask_there(transaction, server, Pieces::probe(), deadline, |_, _| {
-            Ok(())
-        })?;
+        ask_there(
+            transaction,
+            server,
+            Pieces::probe(),
+            deadline,
+            |_, _| Ok(()),
+        )?;
         transaction.writes_confirmed(mark);
     }
     let sent = if transaction.is_finished() {

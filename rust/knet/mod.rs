@@ -6,23 +6,19 @@
 //! Here and in `sys` is all unsafe code of the module. Nothing public in here asks its caller for
 //! unsafe code, or for more care than the types ask for.
 
+mod alloc;
 pub(crate) mod cred;
 pub(crate) mod death;
 pub(crate) mod genl;
 pub(crate) mod lock;
-pub(crate) mod log;
 pub(crate) mod net;
 pub(crate) mod netdev;
 pub(crate) mod packet;
-// Until the transport cuts messages into frames, only the unit tests use all of it.
-#[cfg_attr(not(CONFIG_KUNIT = "y"), allow(dead_code))]
 pub(crate) mod pages;
 pub(crate) mod param;
 pub(crate) mod pid;
 pub(crate) mod proc;
 pub(crate) mod rand;
-// As `pages`.
-#[cfg_attr(not(CONFIG_KUNIT = "y"), allow(dead_code))]
 pub(crate) mod skb;
 pub(crate) mod sock;
 pub(crate) mod timer;
@@ -30,4 +26,5 @@ pub(crate) mod user;
 pub(crate) mod uts;
 pub(crate) mod wait;
 
+pub(crate) use alloc::boxed_copy;
 pub(crate) use lock::new_spinlock_bh;

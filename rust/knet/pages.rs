@@ -109,16 +109,14 @@ fn checked(len: usize) -> Result<u32> {
 pub(crate) struct TxPages {
     pages: Held,
     len: usize,
-    pinned: bool,
     copied_frames: Atomic<u32>,
 }
 
 impl TxPages {
-    fn new(pages: Held, len: usize, pinned: bool) -> Self {
+    fn new(pages: Held, len: usize) -> Self {
         Self {
             pages,
             len,
-            pinned,
             copied_frames: Atomic::new(0),
         }
     }
@@ -141,16 +139,18 @@ impl TxPages {
                 bindings::qnet_helper_pages_from_user(pages.as_ptr(), done as u32, base, n as u32)
             }
         })?;
-        Ok(Self::new(pages, len, false))
+        Ok(Self::new(pages, len))
     }
 
     /// Copies bytes into pages of our own.
     ///
     /// Errors: `EMSGSIZE` beyond [`MAX_LEN`], `ENOMEM`.
+    #[cfg(CONFIG_KUNIT = "y")]
     pub(crate) fn from_slice(bytes: &[u8], context: Context) -> Result<Self> {
         Self::from_slice_in(bytes, context, bindings::QNET_PAGES_ORDER)
     }
 
+    #[cfg(CONFIG_KUNIT = "y")]
     fn from_slice_in(bytes: &[u8], context: Context, max_order: u32) -> Result<Self> {
         let pages = Held::alloc(bytes.len(), context, max_order)?;
         // CAST: `alloc` checked the length.
@@ -163,7 +163,7 @@ impl TxPages {
                 bytes.len() as u32,
             )
         };
-        Ok(Self::new(pages, bytes.len(), false))
+        Ok(Self::new(pages, bytes.len()))
     }
 
     /// Refers to the caller's own pages: `len` bytes of `from`, from `offset` on. Process context,
@@ -217,19 +217,13 @@ impl TxPages {
         let held = PinnedUse {
             pages: pages.clone(),
         };
-        Ok((Self::new(pages, len, true), held))
+        Ok((Self::new(pages, len), held))
     }
 
     /// How many bytes there are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
-    }
-
-    /// Whether the pages are the program's.
-    #[inline]
-    pub(crate) fn is_pinned(&self) -> bool {
-        self.pinned
     }
 
     /// How many frames could not refer to the pages, because the data were in too many pieces, and
@@ -318,7 +312,7 @@ impl PinnedUse {
 }
 
 #[kunit_tests(qnet_knet_pages)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::knet::{
         lock::{
@@ -339,7 +333,7 @@ mod tests {
     use kernel::sync::Arc;
 
     /// Bytes whose place can be told from them.
-    fn pattern(len: usize) -> Result<KVVec<u8>> {
+    pub(in crate::knet) fn pattern(len: usize) -> Result<KVVec<u8>> {
         let mut bytes = KVVec::with_capacity(len, GFP_KERNEL)?;
         for i in 0..len {
             bytes.push((i ^ (i >> 8) * 7) as u8, GFP_KERNEL)?;
@@ -391,7 +385,6 @@ mod tests {
             let bytes = pattern(len)?;
             for context in [Context::Sleep, Context::Atomic] {
                 let pages = TxPages::from_slice(&bytes, context)?;
-                assert!(!pages.is_pinned());
                 check(&pages, &bytes)?;
                 assert_eq!(pages.copied_frames(), 0);
             }
@@ -442,7 +435,10 @@ mod tests {
     }
 
     /// Memory of a program, with a pattern in it, in `parts`: offset and length of each.
-    fn user_memory(bytes: &[u8], parts: &[(usize, usize)]) -> Result<(u64, UserBuf)> {
+    pub(in crate::knet) fn user_memory(
+        bytes: &[u8],
+        parts: &[(usize, usize)],
+    ) -> Result<(u64, UserBuf)> {
         let list = size_of::<[u64; 2]>() * parts.len();
         // SAFETY: It has no preconditions.
         let base = unsafe { bindings::qnet_helper_test_user_memory(bytes.len() + list) };
@@ -489,7 +485,6 @@ mod tests {
             let parts = [(100, split - 100), (split, bytes.len() - split)];
             let (_, buffer) = user_memory(&bytes, &parts)?;
             let (pages, held) = TxPages::pinned(&buffer, 600, len + 200)?;
-            assert!(pages.is_pinned());
             check(&pages, &bytes[700..900 + len])?;
             assert!(!held.is_unused());
             drop(pages);

@@ -211,6 +211,7 @@ impl RxSkb {
     /// header said is that of the first.
     ///
     /// Errors: `EINVAL` if there are none, and as [`RxChain::push`].
+    #[cfg(CONFIG_KUNIT = "y")]
     pub(crate) fn join(parts: impl IntoIterator<Item = RxSkb>) -> Result<RxSkb> {
         let mut chain = RxChain::new();
         for part in parts {

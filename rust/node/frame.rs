@@ -233,8 +233,14 @@ impl Draft {
                 let own = paged.own(offset, len);
                 let from = offset.saturating_sub(self.fixed);
                 let data = len.saturating_sub(own.len());
-                node.stats.add(Counter::TxByReference, data as u64);
-                paged_frame(self.pad, header, do_crc, own, &paged.pages, from)
+                let copied = paged.pages.copied_frames();
+                let frame = paged_frame(self.pad, header, do_crc, own, &paged.pages, from)?;
+                let counter = match paged.pages.copied_frames() == copied {
+                    true => Counter::TxByReference,
+                    false => Counter::TxCopied,
+                };
+                node.stats.add(counter, data as u64);
+                Ok(frame)
             }
             Body::Nothing => control(node, header, 0, |_| true),
         }

@@ -11,11 +11,11 @@ use super::{
     now,
     peer::Peer,
     resolver,
+    Complaint,
     Node, //
 };
 use crate::{
     knet::{
-        log::pr_warn_ratelimited,
         skb::{
             self,
             RxSkb, //
@@ -78,7 +78,8 @@ fn take(link: &Arc<Link>, mut frame: RxSkb) -> Result<(), Counter> {
     let head = frame
         .pull(total.min(HEADER_LEN + MAX_PAD))
         .ok_or(Counter::DropNoMemory)?;
-    let (pad, header) = l4::parse(head, total).map_err(header_counter)?;
+    let (pad, header) =
+        l4::parse(head, total).map_err(|error| header_counter(&link.node, error))?;
     frame.skip(pad);
     check_crc(&link.node, &header, &frame)?;
     frame.skip(HEADER_LEN);
@@ -106,11 +107,13 @@ fn take(link: &Arc<Link>, mut frame: RxSkb) -> Result<(), Counter> {
 }
 
 /// Under which name a header that cannot be is counted.
-fn header_counter(error: HeaderError) -> Counter {
+fn header_counter(node: &Node, error: HeaderError) -> Counter {
     match error {
         HeaderError::Short => Counter::DropShort,
         HeaderError::OtherEndian => {
-            pr_warn_ratelimited!("a node of the other byte order sends; Qnet cannot talk to it\n");
+            if node.may_log(Complaint::Endian) {
+                pr_warn!("a node of the other byte order sends; Qnet cannot talk to it\n");
+            }
             Counter::DropEndian
         }
         HeaderError::Version => Counter::DropVersion,

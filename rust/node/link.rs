@@ -36,10 +36,17 @@ use crate::{
 use kernel::{
     prelude::*,
     sync::{
-        atomic::Atomic,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc, //
     },
 };
+
+/// An interface with a smaller MTU cannot be bound: the longest message would have too many
+/// fragments.
+const LEAST_MTU: u32 = 576;
 
 /// The most interfaces that one node binds.
 pub(crate) const MAX_LINKS: usize = 8;
@@ -141,7 +148,7 @@ impl Bindings {
     /// Takes the names of a `bind=` parameter: separated by commas, or "all".
     ///
     /// Errors: `EINVAL` for what cannot be the name of an interface.
-    pub(super) fn want_all(&mut self, names: &[u8]) -> Result {
+    pub(super) fn want_all(&mut self, names: &[u8], limit: usize) -> Result {
         for name in names
             .split(|&byte| byte == b',')
             .filter(|name| !name.is_empty())
@@ -149,17 +156,18 @@ impl Bindings {
             if name == b"all" {
                 self.all = true;
             } else {
-                self.want(DevName::new(name)?)?;
+                self.want(DevName::new(name)?, limit)?;
             }
         }
         Ok(())
     }
 
-    fn want(&mut self, name: DevName) -> Result {
+    /// Errors: `EEXIST` for a name that is there, `ENOSPC` beyond `limit`.
+    fn want(&mut self, name: DevName, limit: usize) -> Result {
         if self.find(&name).is_some() {
             return Err(EEXIST);
         }
-        if self.bindings.len() >= MAX_LINKS {
+        if self.bindings.len() >= limit.min(MAX_LINKS) {
             return Err(ENOSPC);
         }
         let binding = Binding {
@@ -198,7 +206,7 @@ impl Node {
     /// Binds the interface `name`, or the first to come by that name; "all" binds every Ethernet
     /// interface. Process context, may sleep.
     ///
-    /// Errors: `EEXIST` if it is bound, `ENOSPC` beyond [`MAX_LINKS`], `EINVAL` for a name that no
+    /// Errors: `EEXIST` if it is bound, `ENOSPC` beyond `max_num_l4s`, `EINVAL` for a name that no
     /// interface can have, `EOPNOTSUPP` for an interface that is not Ethernet.
     pub(crate) fn bind(self: &Arc<Self>, net: &Net, name: &[u8]) -> Result {
         let rtnl = netdev::rtnl();
@@ -216,15 +224,20 @@ impl Node {
         let name = DevName::new(name)?;
         match netdev::by_name(net, name.as_bytes()) {
             Some(dev) => self.bind_present(&dev),
-            None => self.links.lock().want(name),
+            None => self.links.lock().want(name, self.link_limit()),
         }
+    }
+
+    /// How many interfaces may be bound.
+    fn link_limit(&self) -> usize {
+        self.options.max_num_l4s.load(Relaxed) as usize
     }
 
     fn bind_present(self: &Arc<Self>, dev: &NetDevice) -> Result {
         if !may_bind(dev) {
             return Err(EOPNOTSUPP);
         }
-        self.links.lock().want(dev.name())?;
+        self.links.lock().want(dev.name(), self.link_limit())?;
         let result = attach(self, dev.clone());
         if result.is_err() {
             self.forget(&dev.name());
@@ -281,9 +294,10 @@ impl Node {
     }
 }
 
-/// Whether an interface can carry Qnet: Ethernet, and not the loopback.
+/// Whether an interface can carry Qnet: Ethernet, not the loopback, and with frames that are long
+/// enough.
 fn may_bind(dev: &NetDevice) -> bool {
-    dev.is_ethernet()
+    dev.is_ethernet() && dev.mtu() >= LEAST_MTU
 }
 
 /// Puts the interface into its vacant binding and begins to take its frames. Under RTNL.
@@ -413,7 +427,7 @@ fn appeared(node: &Arc<Node>, dev: &DevView<'_>) {
         let mut bindings = node.links.lock();
         if bindings.all && bindings.find(&name).is_none() {
             // A binding more than there may be is not made; the others stay.
-            let _ = bindings.want(name);
+            let _ = bindings.want(name, node.link_limit());
         }
         bindings.vacant(&name).is_some()
     };

@@ -100,6 +100,18 @@ pub(crate) fn now() -> Instant {
     Instant::from_nanos(now_ns())
 }
 
+/// What the log is told of, now and then.
+#[derive(Clone, Copy)]
+pub(crate) enum Complaint {
+    /// A node of the other byte order sends.
+    Endian,
+    /// Another machine claims the name of a node that lives.
+    DuplicateName,
+}
+
+/// How many kinds of them there are.
+const COMPLAINTS: usize = 2;
+
 /// One network namespace's Qnet.
 #[pin_data]
 pub(crate) struct Node {
@@ -112,6 +124,8 @@ pub(crate) struct Node {
     ending: AtomicFlag,
     /// Bytes of frames that wait here.
     waiting: Atomic<i64>,
+    /// When each complaint was last logged.
+    complaints: [Atomic<u64>; COMPLAINTS],
     #[pin]
     identity: SpinLockBh<Identity>,
     #[pin]
@@ -146,6 +160,7 @@ impl_timer! { impl Timer for Node { self.resolver_timer } }
 impl TimerOwner for Node {
     fn expired(self: &Arc<Self>) {
         resolver::announce_if_due(self);
+        resolver::probe_if_due(self);
     }
 }
 
@@ -159,6 +174,7 @@ impl Node {
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
                 waiting: Atomic::new(0),
+                complaints: [const { Atomic::new(0) }; COMPLAINTS],
                 identity <- new_spinlock_bh!(Identity {
                     fqnn,
                     pids: PidNs::of_caller(),
@@ -174,7 +190,8 @@ impl Node {
             GFP_KERNEL,
         )?;
         if net.is_init() {
-            node.links.lock().want_all(param::bind())?;
+            let limit = node.options.max_num_l4s.load(Relaxed) as usize;
+            node.links.lock().want_all(param::bind(), limit)?;
         }
         Ok(node)
     }
@@ -227,6 +244,26 @@ impl Node {
         if identity.fqnn.is_none() {
             identity.fqnn = Fqnn::new(&names::name_from_mac(mac), &names::Domain::EMPTY).ok();
         }
+    }
+
+    /// Whether a complaint may be logged: one of a kind in `errlog_ticks`, and none with `no_slog`.
+    /// Legal in softirq.
+    fn may_log(&self, complaint: Complaint) -> bool {
+        let pause = self.options.errlog_ticks.load(Relaxed);
+        if pause == 0 || self.options.no_slog.load(Relaxed) != 0 {
+            return false;
+        }
+        let Some(last) = self.complaints.get(complaint as usize) else {
+            return false;
+        };
+        let (now, before) = (now_ns(), last.load(Relaxed));
+        let pause = self.options.tick().times(pause).as_nanos();
+        if before != 0 && now < before.saturating_add(pause) {
+            return false;
+        }
+        // Two CPUs that do this at once may both log.
+        last.store(now, Relaxed);
+        true
     }
 
     /// Whether the end has begun.

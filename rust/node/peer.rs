@@ -24,14 +24,18 @@ use super::{
         Undelivered, //
     },
     variant::Variant,
+    Complaint,
     Node, //
 };
 use crate::{
     ipc,
     knet::{
         lock::SpinLockBh,
-        log::pr_warn_ratelimited,
         new_spinlock_bh,
+        pages::{
+            PinnedUse,
+            TxPages, //
+        },
         skb::{
             Context,
             RxSkb, //
@@ -85,9 +89,11 @@ use crate::{
 };
 use kernel::{
     prelude::*,
+    str::BStr,
     sync::{
         atomic::{
             Atomic,
+            AtomicFlag,
             Relaxed, //
         },
         Arc, //
@@ -104,6 +110,10 @@ const PENDING_HARD: usize = 1024;
 const PENDING_LAST: usize = 8192;
 /// How long who ends something waits for room to tell of it, in nanoseconds.
 const FAREWELL: u64 = 1_000_000_000;
+
+/// A program's pages are pinned for messages of at least so many bytes; shorter ones are copied,
+/// which costs less. Documentation/performance.md has the measurement.
+const PIN_FROM: usize = 16 << 10;
 
 /// Until when who ends something, or many things at once, waits for room to tell of it.
 #[derive(Clone, Copy)]
@@ -125,6 +135,13 @@ pub(crate) enum Tag {
     Send(u32),
     /// The CONNECT of the connection with this client id.
     Connect(u32),
+    /// A message that belongs to the send with this client handle, and that nothing answers.
+    Piece {
+        /// The handle.
+        handle: u32,
+        /// Its number among those of the send.
+        n: u32,
+    },
     /// The end of a connection.
     Farewell,
 }
@@ -205,6 +222,8 @@ pub(crate) struct Peer {
     clients: Atomic<i32>,
     /// Bytes of its frames that wait here.
     pub(super) waiting: Atomic<i64>,
+    /// Frames to it are copied on their way, as by a virtual link.
+    copies: AtomicFlag,
     #[pin]
     pub(super) inner: SpinLockBh<Inner>,
     /// Woken when there is room for messages, or the session has ended.
@@ -262,6 +281,7 @@ impl Peer {
                 users: Atomic::new(0),
                 clients: Atomic::new(0),
                 waiting: Atomic::new(0),
+                copies: AtomicFlag::new(false),
                 inner <- new_spinlock_bh!(Inner {
                     paths: Paths::new(),
                     heard: now(),
@@ -359,6 +379,9 @@ impl Peer {
                     if added && known {
                         self.node.stats.count(Counter::NdChanged);
                     }
+                    if added {
+                        self.copies.store(false, Relaxed);
+                    }
                     self.apply_policy(inner);
                     (added, old)
                 }
@@ -433,7 +456,7 @@ impl Peer {
     }
 
     /// All paths, for a variant of the same node.
-    pub(super) fn tell_paths(&self, other: &Arc<Peer>) {
+    pub(crate) fn tell_paths(&self, other: &Arc<Peer>) {
         for at in 0u8..8 {
             let path = self.inner.lock().paths.get(at).cloned();
             if let Some(path) = path {
@@ -502,9 +525,41 @@ impl Peer {
         offset: usize,
         len: usize,
     ) -> Result<Draft> {
+        Draft::gather(&self.node, message, from, offset, len, self.frame_payload())
+    }
+
+    /// The same, but the message refers to the program's own pages if that is worth it, and they can
+    /// be pinned; then the program's thread has to wait until they are unused.
+    ///
+    /// Errors: as [`Self::draft`].
+    pub(crate) fn draft_pinned(
+        &self,
+        message: &Message,
+        from: &UserBuf,
+        offset: usize,
+        len: usize,
+    ) -> Result<(Draft, Option<PinnedUse>)> {
+        let worth_it = len >= PIN_FROM && !self.copies.load(Relaxed);
+        // With a CRC the bytes must not change between its computing and the sending.
+        if worth_it && self.node.options.do_crc.load(Relaxed) == 0 {
+            if let Ok((pages, used)) = TxPages::pinned(from, offset, len) {
+                let draft = Draft::paged(&self.node, message, pages)?;
+                return Ok((draft, Some(used)));
+            }
+        }
+        let draft = self.draft(message, from, offset, len)?;
+        Ok((draft, None))
+    }
+
+    /// On the way to the peer frames are copied all the same: nothing is gained by pinning.
+    pub(crate) fn copies_anyway(&self) {
+        self.copies.store(true, Relaxed);
+    }
+
+    /// The longest payload that reaches the peer in one frame, in bytes.
+    fn frame_payload(&self) -> usize {
         let payload = self.inner.lock().paths.payload();
-        let frame = payload.unwrap_or(1500 - OVERHEAD);
-        Draft::gather(&self.node, message, from, offset, len, frame)
+        payload.unwrap_or(1500 - OVERHEAD)
     }
 
     /// The local id of the session's connection; 0 without one.
@@ -607,7 +662,7 @@ impl Peer {
             let transport = inner.transport.as_mut().ok_or(EHOSTDOWN)?;
             let limit = match tag {
                 Tag::Farewell => PENDING_LAST,
-                Tag::None | Tag::Send(_) | Tag::Connect(_) => PENDING_HARD,
+                Tag::None | Tag::Send(_) | Tag::Connect(_) | Tag::Piece { .. } => PENDING_HARD,
             };
             if transport.waiting() >= limit {
                 self.node.stats.count(Counter::DropLimit);
@@ -815,7 +870,10 @@ impl Peer {
             inner.challenged = Some(now());
             session.ask(now());
         }
-        pr_warn_ratelimited!("another machine opens a session under the name of a node that lives\n");
+        if self.node.may_log(Complaint::DuplicateName) {
+            let name = BStr::from_bytes(self.fqnn.as_bytes());
+            pr_warn!("another machine claims to be {}, which lives\n", name);
+        }
         Err(EEXIST)
     }
 

@@ -28,6 +28,11 @@ use crate::{
             ResolveStep, //
         },
         names::Fqnn,
+        time::{
+            earliest,
+            Instant,
+            Nanos, //
+        },
         wire::{
             l4::{
                 Flags,
@@ -55,15 +60,18 @@ use kernel::{
 /// Everybody on the LAN.
 const BROADCAST: [u8; 6] = [0xff; 6];
 
-/// When the node announces itself.
+/// When the node announces itself, and looks for peers.
 pub(super) struct Resolver {
     announcer: Announcer,
+    /// When links by which a peer is not known are searched for it.
+    probe: Option<Instant>,
 }
 
 impl Resolver {
     pub(super) fn new() -> Self {
         Self {
             announcer: Announcer::new(),
+            probe: None,
         }
     }
 }
@@ -80,7 +88,9 @@ pub(super) fn announce_if_due(node: &Arc<Node>) {
         let config = node.options.resolver();
         let mut resolver = node.resolver.lock();
         let due = resolver.announcer.poll(now(), &config);
-        if let Some(at) = resolver.announcer.poll_timeout(now(), &config) {
+        let announce = resolver.announcer.poll_timeout(now(), &config);
+        let probe = *resolver.probe.get_or_insert(now().after(probe_interval(node)));
+        if let Some(at) = earliest(announce, Some(probe)) {
             Timer::arm(node, at.as_nanos());
         }
         due
@@ -105,6 +115,41 @@ pub(super) fn announce_if_due(node: &Arc<Node>) {
             node.stats.count(Counter::LrAnnouncements);
         }
     }
+}
+
+/// How long a link by which a peer is not known is left alone.
+fn probe_interval(node: &Node) -> Nanos {
+    let options = &node.options;
+    let ticks = match options.probe_no_l4_time.load(Relaxed) {
+        0 => options.conn_up_idle.load(Relaxed),
+        ticks => ticks,
+    };
+    options.tick().times(ticks)
+}
+
+/// Asks for the peers with a session on the links by which they are not known, if it is time, and
+/// sets the timer. Softirq.
+pub(super) fn probe_if_due(node: &Arc<Node>) {
+    {
+        let mut resolver = node.resolver.lock();
+        if resolver.probe.is_some_and(|at| at > now()) {
+            return;
+        }
+        resolver.probe = None;
+    }
+    let links = node.links();
+    // With one link there is nothing to be found.
+    if links.iter().flatten().count() > 1 {
+        for peer in node.all_peers() {
+            if peer.connection() == 0 {
+                continue;
+            }
+            for link in links.iter().flatten().filter(|link| !peer.is_behind(link)) {
+                request(node, link, &peer.fqnn);
+            }
+        }
+    }
+    announce_if_due(node);
 }
 
 fn own_party<'a>(me: &'a Fqnn, link: &Link) -> Party<'a> {
@@ -274,22 +319,27 @@ impl Node {
 
     /// Asks for a name on every link.
     fn request(self: &Arc<Self>, fqnn: &Fqnn) {
-        let Some(me) = self.fqnn() else {
-            return;
-        };
         for link in self.links().into_iter().flatten() {
-            let packet = Packet {
-                kind: Kind::Request,
-                src: own_party(&me, &link),
-                dst: Party {
-                    name: fqnn.name(),
-                    domain: fqnn.domain(),
-                    mac: None,
-                },
-            };
-            if send(&link, &packet, BROADCAST).is_ok() {
-                self.stats.count(Counter::LrRequests);
-            }
+            request(self, &link, fqnn);
         }
+    }
+}
+
+/// Asks for a name on one link.
+fn request(node: &Node, link: &Arc<Link>, fqnn: &Fqnn) {
+    let Some(me) = node.fqnn() else {
+        return;
+    };
+    let packet = Packet {
+        kind: Kind::Request,
+        src: own_party(&me, link),
+        dst: Party {
+            name: fqnn.name(),
+            domain: fqnn.domain(),
+            mac: None,
+        },
+    };
+    if send(link, &packet, BROADCAST).is_ok() {
+        node.stats.count(Counter::LrRequests);
     }
 }

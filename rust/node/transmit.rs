@@ -331,7 +331,8 @@ impl Peer {
                 Err(_) => self.node.stats.count(Counter::DropNoMemory),
             }
         }
-        let verbose = self.node.options.qos_verbose.load(Relaxed) != 0;
+        let options = &self.node.options;
+        let verbose = options.qos_verbose.load(Relaxed) != 0 && options.no_slog.load(Relaxed) == 0;
         if harvest.came_up {
             self.node.stats.count(Counter::NdUp);
             if verbose {

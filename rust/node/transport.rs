@@ -12,9 +12,12 @@ use super::{
     Peer, //
 };
 use crate::{
-    knet::skb::{
-        RxChain,
-        RxSkb, //
+    knet::{
+        boxed_copy,
+        skb::{
+            RxChain,
+            RxSkb, //
+        }, //
     },
     proto::{
         l4::{
@@ -26,7 +29,8 @@ use crate::{
         },
         qos::session::{
             RxVerdict,
-            Session, //
+            Session,
+            BLANK, //
         },
         time::Instant,
         wire::{
@@ -70,7 +74,7 @@ struct Piece {
     offset: u32,
     skb: RxSkb,
     /// Paid while an earlier message is missing.
-    charge: Option<Charge>,
+    _charge: Option<Charge>,
 }
 
 /// A message that has come in part.
@@ -172,9 +176,8 @@ impl Transport {
     /// Errors: `ENOMEM`.
     pub(super) fn new() -> Result<KBox<Self>> {
         let flags = GFP_ATOMIC | __GFP_NOWARN;
-        let session = KBox::write(KBox::new_uninit(flags)?, Session::new());
         let transport = Self {
-            session,
+            session: boxed_copy(&BLANK, flags)?,
             tx: KBox::init(init_array_from_fn(|_| None), flags)?,
             rx: KBox::init(init_array_from_fn(|_| None), flags)?,
             pending: KVec::new(),
@@ -397,7 +400,7 @@ impl Transport {
             .put(Piece {
                 offset: header.offset,
                 skb,
-                charge,
+                _charge: charge,
             })
             .map_err(|_| Counter::DropNoMemory)?;
         if let Some(parts) = fresh {

@@ -9,7 +9,6 @@
 #include <linux/etherdevice.h>
 #include <linux/hrtimer.h>
 #include <linux/if_arp.h>
-#include <linux/net.h>
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
@@ -682,16 +681,6 @@ void qnet_helper_current_ids(struct qnet_ids *ids)
 	for (i = 0; i < ids->ngroups; i++)
 		ids->groups[i] = from_kgid(ns, groups->gid[i]);
 	ids->sid = task_session_vnr(current);
-}
-
-/**
- * qnet_helper_net_ratelimit() - tell whether a log line may be written
- *
- * Return: whether it may.
- */
-bool qnet_helper_net_ratelimit(void)
-{
-	return net_ratelimit();
 }
 
 /**

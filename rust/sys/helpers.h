@@ -168,6 +168,9 @@ int qnet_helper_tx_transmit(struct sk_buff *skb, struct net_device *dev,
 			    const u8 *dst, u16 ethertype);
 struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged);
 struct sk_buff *qnet_helper_test_clone(struct sk_buff *skb);
+struct sk_buff *qnet_helper_test_arrived(struct net_device *dev, u8 pkt_type,
+					 bool ethernet);
+bool qnet_helper_test_loopback_up(struct net *net);
 
 /* --- pages with the data of a message (pages.c) --- */
 
@@ -242,7 +245,6 @@ void qnet_helper_get_pid(struct pid *pid);
 int qnet_helper_current_tid(void);
 int qnet_helper_current_priority(void);
 void qnet_helper_current_ids(struct qnet_ids *ids);
-bool qnet_helper_net_ratelimit(void);
 size_t qnet_helper_hostname(u8 *to, size_t len);
 
 /* --- the death of processes (death.c) --- */

@@ -7,6 +7,7 @@
 #include <linux/crc32.h>
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -454,4 +455,53 @@ struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged)
 struct sk_buff *qnet_helper_test_clone(struct sk_buff *skb)
 {
 	return skb_clone(skb, GFP_KERNEL);
+}
+
+/**
+ * qnet_helper_test_arrived() - make a frame as a packet handler gets it
+ * @dev: the device that the core says it is for
+ * @pkt_type: whom it is for
+ * @ethernet: it has an Ethernet header, from 02:01:01:01:01:01
+ *
+ * It also has what a frame may have picked up on its way.
+ *
+ * Return: the frame, of 20 bytes; or NULL.
+ */
+struct sk_buff *qnet_helper_test_arrived(struct net_device *dev, u8 pkt_type,
+					 bool ethernet)
+{
+	struct sk_buff *skb = alloc_skb(ETH_HLEN + 20, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	if (ethernet) {
+		skb_reset_mac_header(skb);
+		memset(skb_put(skb, ETH_HLEN), 1, ETH_HLEN);
+		eth_hdr(skb)->h_source[0] = 2;
+		skb_pull(skb, ETH_HLEN);
+	}
+	memset(skb_put(skb, 20), 0x20, 20);
+	skb->dev = dev;
+	skb->pkt_type = pkt_type;
+	skb->mark = 7;
+	skb->skb_iif = 1;
+	skb->tstamp = ktime_get_real();
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	return skb;
+}
+
+/**
+ * qnet_helper_test_loopback_up() - switch the loopback device on
+ * @net: of this namespace
+ *
+ * Return: whether it is up.
+ */
+bool qnet_helper_test_loopback_up(struct net *net)
+{
+	int rc;
+
+	rtnl_lock();
+	rc = dev_open(net->loopback_dev, NULL);
+	rtnl_unlock();
+	return !rc;
 }

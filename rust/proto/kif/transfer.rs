@@ -36,7 +36,10 @@ pub fn piece(limit: usize, fixed: usize) -> usize {
 /// How many of the `length` bytes of a reply go ahead as writes, when the reply itself can have
 /// `piece` bytes: whole pieces, and as few as can be.
 pub fn ahead_of_reply(length: u64, piece: u64) -> u64 {
-    match length.checked_sub(1).and_then(|last| last.checked_div(piece)) {
+    match length
+        .checked_sub(1)
+        .and_then(|last| last.checked_div(piece))
+    {
         Some(pieces) => pieces.saturating_mul(piece),
         None => 0,
     }

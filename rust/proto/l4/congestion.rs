@@ -45,7 +45,7 @@ const LEAST_PAUSE: Nanos = Nanos::from_micros(100);
 const SECOND: u64 = 1_000_000_000;
 
 /// How much may be under way, and how fast it leaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Congestion {
     /// Fragments that may be under way.
     window: u32,
@@ -153,7 +153,7 @@ impl Congestion {
         self.round_end = now.after(round_trip);
     }
 
-    /// Nothing came back in time while `flight` fragments were under way. `in_vain`: nor had it the
+    /// Nothing came back in time while `flight` fragments were under way, which are counted as lost. `in_vain`: nor had it the
     /// time before; `slow` is how long that is remembered.
     pub fn silence(&mut self, flight: u32, in_vain: bool, now: Instant, slow: Nanos) {
         if slow == Nanos::ZERO {
@@ -168,6 +168,10 @@ impl Congestion {
             self.slow_until = Some(self.slow_until.map_or(soon, |until| until.max(soon)));
         }
         self.window = LEAST;
+        // What was lost has been answered for.
+        self.arrived = 0;
+        self.lost = 0;
+        self.earned = 0;
     }
 
     /// The silence was a delay and no loss: the window is what it was.
@@ -187,9 +191,13 @@ impl Congestion {
         let span = round_trip.as_nanos().max(1);
         let earned = passed.saturating_mul(speed) / span;
         if earned > 0 {
-            let earned = u32::try_from(earned).unwrap_or(BURST);
-            self.budget = self.budget.saturating_add(earned).min(BURST);
-            self.counted = now;
+            let budget = earned.saturating_add(u64::from(self.budget));
+            self.budget = u32::try_from(budget).unwrap_or(BURST).min(BURST);
+            // What did not earn a whole fragment yet counts the next time.
+            self.counted = match budget < u64::from(BURST) {
+                true => self.counted.after(Nanos(earned.saturating_mul(span) / speed)),
+                false => now,
+            };
         }
         if self.budget > 0 {
             return Ok(self.budget);

@@ -12,11 +12,11 @@ use crate::proto::wire::ack::{
 };
 use crate::proto::wire::l4::MAX_MESSAGE;
 
-/// A message has at most so many gaps. A fragment that would open one more is refused, which bounds
-/// what is kept of a message, and what a NACK has to say.
+/// A message has at most so many gaps, the one at its end included. A fragment that would open one
+/// more is refused, which bounds what is kept of a message, and a NACK can list all of them.
 pub const MAX_GAPS: usize = MAX_RANGES;
 
-/// Runs of bytes in between, and before, that many gaps.
+/// Runs of bytes before, between and behind that many gaps.
 const MAX_SPANS: usize = MAX_GAPS + 1;
 
 /// What a fragment brought.
@@ -28,7 +28,7 @@ pub enum Brought {
     Nothing,
     /// One gap too many.
     Gap,
-    /// An end that is not the one which was told before, or bytes beyond it.
+    /// An end that is not the one which was told before, or bytes beyond it, or no byte at all.
     Contradiction,
 }
 
@@ -77,11 +77,15 @@ impl Reassembly {
         }
         let news = last && self.total.is_none();
         if length > 0 {
-            match self.cover(Span { start: offset, end }) {
+            let total = self.total.or(last.then_some(end));
+            let open_end = total != Some(end.max(highest));
+            match self.cover(Span { start: offset, end }, open_end) {
                 Brought::New => {}
                 Brought::Nothing if news => {}
                 other => return other,
             }
+        } else if !last {
+            return Brought::Contradiction;
         } else if !news {
             return Brought::Nothing;
         }
@@ -151,15 +155,16 @@ impl Reassembly {
         }
     }
 
-    /// Adds a run of bytes to those that have arrived.
-    fn cover(&mut self, new: Span) -> Brought {
+    /// Adds a run of bytes to those that have arrived. `open_end`: afterwards the last byte of the
+    /// message is still missing.
+    fn cover(&mut self, new: Span, open_end: bool) -> Brought {
         let spans = self.spans.get(..self.count).unwrap_or(&[]);
         // Those in between touch or overlap the new one.
         let from = spans.iter().filter(|span| span.end < new.start).count();
         let to = spans.iter().filter(|span| span.start <= new.end).count();
         let touched = spans.get(from..to).unwrap_or(&[]);
         let (Some(first), Some(last)) = (touched.first(), touched.last()) else {
-            return self.open(from, new);
+            return self.open(from, new, open_end);
         };
         if first.start <= new.start && new.end <= first.end {
             return Brought::Nothing;
@@ -173,12 +178,13 @@ impl Reassembly {
     }
 
     /// A run that touches no other one, at place `at`.
-    fn open(&mut self, at: usize, new: Span) -> Brought {
+    fn open(&mut self, at: usize, new: Span, open_end: bool) -> Brought {
         let first = match self.spans.first() {
             Some(span) if at > 0 => span.start,
             _ => new.start,
         };
-        if self.count + usize::from(first > 0) > MAX_GAPS {
+        let gaps = self.count + usize::from(first > 0) + usize::from(open_end);
+        if gaps > MAX_GAPS {
             return Brought::Gap;
         }
         let mut carried = new;

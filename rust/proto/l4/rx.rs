@@ -84,7 +84,7 @@ pub enum Report {
 ///
 /// `held`, `partial` and `reports` lie within the `W` numbers from `next` on, `owed` within the `W`
 /// before it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rx {
     /// What is to be delivered next.
     next: u32,

@@ -53,6 +53,13 @@ pub const MAX_PATHS: usize = 8;
 /// When a message was lost so often, its fragments may be too long for something on the way.
 const LOSSES_TO_RECUT: u8 = 3;
 
+/// When so many messages in a row had to be cut shorter before they arrived, longer fragments do not
+/// pass. A single one may have met a link that was down for a moment.
+const RECUTS_TO_REMEMBER: u8 = 2;
+
+/// A time-out lets so many fragments leave whatever else is under way, which is perhaps lost as well.
+const PROBES: u32 = 2;
+
 /// The payload of a frame of 1,500 bytes, which passes wherever Ethernet does.
 pub const COMMON_PAYLOAD: u32 = 1500 - 36 - 3;
 
@@ -94,8 +101,10 @@ struct Msg {
     resent: FragSet,
     /// The path that it takes.
     path: u8,
-    /// How often fragments of it were lost.
+    /// How often the same fragments of it were lost, while none of them arrived.
     losses: u8,
+    /// Whether it took another path before.
+    moved: bool,
     /// When its first fragment was first sent, and when one last was.
     first: Instant,
     last: Instant,
@@ -114,6 +123,7 @@ impl Msg {
             resent: FragSet::EMPTY,
             path: 0,
             losses: 0,
+            moved: false,
             first: Instant::from_nanos(0),
             last: Instant::from_nanos(0),
         }
@@ -132,6 +142,11 @@ impl Msg {
     /// Whether all of it was sent.
     fn is_sent(&self) -> bool {
         self.next >= self.cut.count()
+    }
+
+    /// Whether it has fragments that are longer than those which pass everywhere.
+    fn is_long(&self) -> bool {
+        self.cut.each().min(self.cut.length()) > COMMON_PAYLOAD
     }
 
     /// Cuts it anew; what was sent counts as lost.
@@ -181,10 +196,11 @@ pub enum TimedOut {
 /// # Invariants
 ///
 /// `oldest <= fresh <= next <= oldest + W` in the order of [`ahead`]. `done`, `seen` and `again` lie
-/// between `oldest` and `fresh`, that one included, and `oldest` is not in `done`. `freed` lies
+/// between `oldest` and `fresh`, that one included, and `oldest` is not in `done`. `late` is a part of
+/// `again`, which has the messages with a fragment in [`Msg::again`]. `freed` lies
 /// within the `W` numbers before `next`. `flight` counts for each path the fragments of
 /// [`Msg::flying`] of its messages that are neither done nor seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tx {
     /// The first that is not acknowledged.
     oldest: u32,
@@ -198,6 +214,8 @@ pub struct Tx {
     seen: SeqSet,
     /// With fragments to be sent again.
     again: SeqSet,
+    /// Those of them that are only late, as far as is known.
+    late: SeqSet,
     /// Acknowledged, and the caller does not know yet.
     freed: SeqSet,
     /// How often the time-out is doubled.
@@ -208,6 +226,12 @@ pub struct Tx {
     each: u32,
     /// The longest that arrives, as losses have shown.
     each_passes: u32,
+    /// How many messages in a row were lost until they were cut shorter.
+    recuts: u8,
+    /// How many fragments may leave although the window is full.
+    probes: u32,
+    /// The paths on which something arrived since that was last asked, by bit.
+    arrived: u8,
     flight: [u32; MAX_PATHS],
     /// Whether the last [`Self::poll`] left something for want of window.
     held_back: bool,
@@ -229,11 +253,15 @@ impl Tx {
             done: SeqSet::EMPTY,
             seen: SeqSet::EMPTY,
             again: SeqSet::EMPTY,
+            late: SeqSet::EMPTY,
             freed: SeqSet::EMPTY,
             backoff: 0,
             progress: Instant::from_nanos(0),
             each: COMMON_PAYLOAD,
             each_passes: u32::MAX,
+            recuts: 0,
+            probes: 0,
+            arrived: 0,
             flight: [0; MAX_PATHS],
             held_back: false,
             paced: None,
@@ -252,17 +280,39 @@ impl Tx {
     }
 
     /// Starts anew with `first`; only the counters, and what was learned of the way, stay.
-    pub fn restart(&mut self, first: u32) {
-        let (counters, each, passes) = (self.counters, self.each, self.each_passes);
-        *self = Self::new(first);
-        self.counters = counters;
-        self.each = each;
-        self.each_passes = passes;
+    pub fn restart(&mut self, first: u32, timers: &Timers) {
+        // In place: the messages are too many for a stack.
+        self.messages.fill(Msg::NONE);
+        self.oldest = first;
+        self.fresh = first;
+        self.next = first;
+        self.done = SeqSet::EMPTY;
+        self.seen = SeqSet::EMPTY;
+        self.again = SeqSet::EMPTY;
+        self.late = SeqSet::EMPTY;
+        self.freed = SeqSet::EMPTY;
+        self.backoff = 0;
+        self.progress = Instant::from_nanos(0);
+        self.recuts = 0;
+        self.probes = 0;
+        self.arrived = 0;
+        self.flight = [0; MAX_PATHS];
+        self.held_back = false;
+        self.paced = None;
+        self.rtt = Rtt::new();
+        self.congestion = Congestion::new();
+        self.congestion.limit(timers.most_fragments, self.payload());
     }
 
     /// The longest fragment that may be sent from now on. What was cut longer is cut anew.
     pub fn set_fragment(&mut self, each: u32, timers: &Timers) {
-        self.each = each.max(1);
+        let each = each.max(1);
+        if each != self.each {
+            // The links changed, so what was learned of them may be wrong now.
+            self.each = each;
+            self.each_passes = u32::MAX;
+            self.recuts = 0;
+        }
         let each = self.payload();
         self.congestion.limit(timers.most_fragments, each);
         let mut seq = self.oldest;
@@ -326,15 +376,23 @@ impl Tx {
         self.congestion.set_room(room);
     }
 
-    /// The next fragment to transmit. A message that is sent for the first time takes `path`.
-    pub fn poll(&mut self, now: Instant, path: u8) -> Option<Piece> {
+    /// The paths on which something arrived since this was last called, by bit.
+    pub fn take_arrived(&mut self) -> u8 {
+        core::mem::take(&mut self.arrived)
+    }
+
+    /// The next fragment to transmit. A message that is sent for the first time takes `path`;
+    /// without one nothing is sent.
+    pub fn poll(&mut self, now: Instant, path: Option<u8>) -> Option<Piece> {
         self.paced = None;
+        let path = path?;
         let retry = self.again.first(self.oldest);
         if retry.is_none() && self.fresh == self.next {
             self.held_back = false;
             return None;
         }
-        if self.in_flight_total() >= self.congestion.window() {
+        let full = self.in_flight_total() >= self.congestion.window();
+        if full && (retry.is_none() || self.probes == 0) {
             self.held_back = true;
             return None;
         }
@@ -343,7 +401,10 @@ impl Tx {
             return None;
         }
         let piece = match retry {
-            Some(seq) => self.poll_again(seq, now),
+            Some(seq) => {
+                self.probes = self.probes.saturating_sub(1);
+                self.poll_again(seq, now)
+            }
             None => self.poll_fresh(now, path),
         };
         self.congestion.leaves();
@@ -351,6 +412,7 @@ impl Tx {
     }
 
     fn poll_again(&mut self, seq: u32, now: Instant) -> Piece {
+        self.recut_if_lost(seq);
         let message = *self.message(seq);
         let index = message.again.first().unwrap_or(0);
         self.change(seq, |message| {
@@ -415,6 +477,7 @@ impl Tx {
         }
         self.measure(cause, now);
         if ahead(cause, wanted) > 0 && !self.done.has(cause) {
+            self.note_arrived(cause);
             self.see(cause);
         }
         if self.oldest != wanted {
@@ -436,6 +499,7 @@ impl Tx {
         }
         self.measure(seq, now);
         self.counters.answered = self.counters.answered.wrapping_add(1);
+        self.note_arrived(seq);
         self.settle(seq);
         self.done.put(seq);
         if seq == self.oldest {
@@ -481,9 +545,7 @@ impl Tx {
             message.have = message.have.or(news);
             message.again = message.again.without(news);
         });
-        if self.message(seq).again.is_empty() {
-            self.again.take(seq);
-        }
+        self.note_arrived(seq);
         self.congestion.arrived(news.len(), self.held_back);
         if seq == self.oldest {
             self.progress = now;
@@ -493,19 +555,23 @@ impl Tx {
         }
     }
 
-    /// Which of the fragments that the peer misses are lost, and not just under way.
+    /// Which of the fragments that the peer misses are lost, and not just under way: those of which
+    /// it has enough that was sent after them, and all when nothing was sent for a while.
     fn judge(&self, seq: u32, missing: FragSet, now: Instant) -> FragSet {
         let message = self.message(seq);
+        let missing = missing.without(message.again);
         let round_trip = self.round_trip();
         let patience = round_trip.plus(Nanos(round_trip.0 / 4));
-        let late = now > message.last.after(patience);
+        if now > message.last.after(patience) {
+            return missing;
+        }
+        let later = self.arrived_after(seq, message.path);
         let mut lost = FragSet::EMPTY;
-        let mut rest = missing.without(message.again);
+        let mut rest = missing.without(message.resent);
         while let Some(index) = rest.first() {
             let one = FragSet::one(index);
             rest = rest.without(one);
-            let overtaken = message.have.after(index) >= REORDER && !message.resent.has(index);
-            if overtaken || late {
+            if message.have.after(index).saturating_add(later) >= REORDER {
                 lost = lost.or(one);
             }
         }
@@ -526,17 +592,22 @@ impl Tx {
         let timeout = self.timeout(timers);
         let in_vain = self.backoff > 0;
         let flight = self.in_flight_total();
-        self.congestion
-            .silence(flight, in_vain, now, timers.slow_mode);
         let mut seq = self.oldest;
         while ahead(seq, self.begun()) < 0 {
             let known = self.done.or(self.seen).has(seq);
             if !known && now >= self.message(seq).last.after(timeout) {
+                let sound = self.again.has(seq) && !self.late.has(seq);
                 self.lose(seq, self.message(seq).flying());
+                if !sound {
+                    self.late.put(seq);
+                }
             }
             seq = seq.wrapping_add(1);
         }
         self.retry_oldest();
+        self.congestion
+            .silence(flight, in_vain, now, timers.slow_mode);
+        self.probes = PROBES;
         self.backoff = self.backoff.saturating_add(1);
         self.progress = now;
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
@@ -553,7 +624,8 @@ impl Tx {
         if self.message(seq).missing().is_empty() {
             self.change(seq, |message| message.have = FragSet::EMPTY);
         }
-        self.lose(seq, self.message(seq).missing());
+        // The time-out has found the rest.
+        self.lose(seq, self.message(seq).flying());
     }
 
     /// Sends what went by `from`, and was not acknowledged, by `to` as well: the path `from` is no
@@ -576,9 +648,13 @@ impl Tx {
             false => self.message(seq).flying(),
         };
         self.add_flight(seq, flying.len(), 0);
-        self.message_mut(seq).path = to;
+        let message = self.message_mut(seq);
+        message.path = to;
+        message.moved = true;
         self.add_flight(seq, 0, flying.len());
         self.lose(seq, flying);
+        // Here it was not too long for.
+        self.message_mut(seq).losses = 0;
     }
 
     /// The message is given up: an empty one takes its place. Says whether it could be: one that is
@@ -644,6 +720,29 @@ impl Tx {
         core::mem::take(&mut self.counters)
     }
 
+    /// Whether what is counted agrees with what is known of each message; for tests.
+    pub fn is_sound(&self) -> bool {
+        let mut flight = [0u32; MAX_PATHS];
+        let mut seq = self.oldest;
+        let mut sound = !self.done.has(self.oldest) || self.oldest == self.next;
+        while ahead(seq, self.next) < 0 {
+            let message = self.message(seq);
+            let begun = ahead(seq, self.begun()) < 0;
+            let known = self.done.or(self.seen).has(seq);
+            let again = !known && !message.again.is_empty();
+            sound &= self.again.has(seq) == again && (begun || !known && !again);
+            sound &= !self.late.has(seq) || again;
+            sound &= !(self.done.has(seq) && self.seen.has(seq));
+            sound &= !begun || message.next == message.cut.count() || seq == self.fresh;
+            let path = usize::from(message.path);
+            if let Some(flight) = flight.get_mut(path).filter(|_| begun && !known) {
+                *flight = flight.saturating_add(message.flying().len());
+            }
+            seq = seq.wrapping_add(1);
+        }
+        sound && flight == self.flight
+    }
+
     fn overdue(&self, timers: &Timers) -> Instant {
         let since = self.message(self.oldest).last.max(self.progress);
         since.after(self.timeout(timers))
@@ -683,7 +782,7 @@ impl Tx {
     /// What was sent once and after `seq` is not lost because it is late: so was `seq`, and it
     /// arrived. A time-out that came too early then costs two fragments and not a window.
     fn forgive_after(&mut self, seq: u32) {
-        let mut later = self.again;
+        let mut later = self.again.and(self.late);
         let mut forgiven = false;
         while let Some(other) = later.first(self.oldest) {
             later.take(other);
@@ -691,10 +790,7 @@ impl Tx {
                 self.change(other, |message| {
                     message.again = message.again.and(message.resent);
                 });
-                if self.message(other).again.is_empty() {
-                    self.again.take(other);
-                    forgiven = true;
-                }
+                forgiven |= !self.again.has(other);
             }
         }
         if forgiven {
@@ -712,6 +808,7 @@ impl Tx {
         self.add_flight(seq, flying, 0);
         self.seen.put(seq);
         self.again.take(seq);
+        self.late.take(seq);
         self.message_mut(seq).again = FragSet::EMPTY;
     }
 
@@ -733,6 +830,7 @@ impl Tx {
     fn pass_oldest(&mut self) {
         let seq = self.oldest;
         if !self.done.take(seq) {
+            self.note_arrived(seq);
             self.settle(seq);
         }
         self.oldest = seq.wrapping_add(1);
@@ -778,6 +876,36 @@ impl Tx {
         n
     }
 
+    /// How many fragments the peer has of messages that went by `path` after `seq`.
+    fn arrived_after(&self, seq: u32, path: u8) -> u32 {
+        let mut n = 0u32;
+        let mut other = seq.wrapping_add(1);
+        while ahead(other, self.begun()) < 0 && n < REORDER {
+            let message = self.message(other);
+            if message.path == path && !message.moved && !self.done.has(other) {
+                n = n.saturating_add(match self.seen.has(other) {
+                    true => message.cut.count(),
+                    false => message.have.without(message.resent).len(),
+                });
+            }
+            other = other.wrapping_add(1);
+        }
+        n
+    }
+
+    /// Something of `seq` arrived: its path reaches the peer, and longer fragments may pass.
+    fn note_arrived(&mut self, seq: u32) {
+        let message = self.message_mut(seq);
+        message.losses = 0;
+        let (path, moved, is_long) = (message.path, message.moved, message.is_long());
+        if !moved {
+            self.arrived |= 1 << (path & 7);
+        }
+        if is_long {
+            self.recuts = 0;
+        }
+    }
+
     /// Fragments of `seq` are lost: they take up no room in the link any more, and are sent again.
     fn lose(&mut self, seq: u32, lost: FragSet) {
         if lost.is_empty() {
@@ -789,12 +917,25 @@ impl Tx {
             message.losses = message.losses.saturating_add(1);
         });
         self.again.put(seq);
+        self.late.take(seq);
+    }
+
+    /// Cuts `seq` shorter if it has to be: it was cut before that became known, or it was lost so
+    /// often that it may be too long for something on the way.
+    fn recut_if_lost(&mut self, seq: u32) {
         let message = self.message(seq);
-        let long = message.cut.each().min(message.cut.length()) > COMMON_PAYLOAD;
-        if message.losses >= LOSSES_TO_RECUT && long {
-            self.each_passes = COMMON_PAYLOAD;
-            self.recut(seq, COMMON_PAYLOAD);
+        let longest = message.cut.each().min(message.cut.length());
+        if longest > self.payload() {
+            return self.recut(seq, self.payload());
         }
+        if message.losses < LOSSES_TO_RECUT || !message.is_long() {
+            return;
+        }
+        self.recuts = self.recuts.saturating_add(1);
+        if self.recuts >= RECUTS_TO_REMEMBER {
+            self.each_passes = COMMON_PAYLOAD;
+        }
+        self.recut(seq, COMMON_PAYLOAD);
     }
 
     fn recut(&mut self, seq: u32, each: u32) {
@@ -817,6 +958,7 @@ impl Tx {
         self.add_flight(seq, before, after);
         if sent_again {
             self.again.take(seq);
+            self.late.take(seq);
         }
     }
 

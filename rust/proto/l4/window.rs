@@ -78,6 +78,11 @@ impl SeqSet {
         Self(self.0 & !other.0)
     }
 
+    /// Those in both sets.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Those in either set.
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)

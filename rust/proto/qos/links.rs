@@ -7,8 +7,15 @@
 //! the LAN resolver says is a claim, and may be that of another machine of the same name. A path
 //! that was silent for `conn_up_idle` ticks is asked by a ping each tick, and has failed when
 //! `conn_up_retries` of them stay without answer. One on which messages time out again and again is
-//! under suspicion: others are preferred, and it is asked at once. A path that has failed is asked
-//! now and then, and is back with the first frame that comes by it.
+//! under suspicion: others are preferred, and it is asked at once.
+//!
+//! What comes by a path shows that the peer reaches us, and not that we reach it: one direction of a
+//! cable may fail alone. So a path leaves suspicion, or returns after a failure, when something went
+//! there and was answered: a message by its acknowledgement, or a ping by its reply. A frame that
+//! comes by a failed path makes us ask; without one it is asked now and then.
+//!
+//! The session is dead when every path has failed and nothing was heard by any for as long as an
+//! idle one is allowed, however soon its messages timed out.
 
 use crate::proto::l4::timers::Timers;
 use crate::proto::l4::tx::MAX_PATHS;
@@ -19,7 +26,7 @@ use crate::proto::time::{
     Nanos, //
 };
 
-/// A path on which messages timed out so often, and nothing was heard, is under suspicion.
+/// A path on which messages timed out so often, and none arrived, is under suspicion.
 const SUSPICION: u32 = 3;
 
 /// Where a path stands.
@@ -46,9 +53,9 @@ struct Path {
     carrier: bool,
     /// When a frame last came by it.
     heard: Instant,
-    /// Messages that timed out on it since then.
+    /// Messages that timed out on it since one last arrived.
     timeouts: u32,
-    /// Pings without answer since then.
+    /// Pings without answer.
     pings: u32,
     /// When the next ping is due.
     ping_at: Instant,
@@ -70,7 +77,7 @@ impl Path {
 }
 
 /// The paths of a session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Links {
     paths: [Path; MAX_PATHS],
     policy: Policy,
@@ -160,9 +167,9 @@ impl Links {
         }
         it.carrier = carrier;
         it.ping_at = now;
+        it.pings = 0;
         if !carrier && it.state != PathState::Failed {
             it.state = PathState::Failed;
-            it.pings = 0;
             self.counters.failed = self.counters.failed.wrapping_add(1);
         }
     }
@@ -172,20 +179,42 @@ impl Links {
         let Some(it) = self.paths.get_mut(usize::from(path)) else {
             return;
         };
-        if it.state == PathState::Absent {
+        match it.state {
+            PathState::Absent => return,
+            PathState::Claimed if it.carrier => it.state = PathState::Up,
+            PathState::Claimed | PathState::Up => {}
+            PathState::Suspect | PathState::Failed => {
+                if !it.asked {
+                    it.asked = true;
+                    it.pings = 0;
+                    it.ping_at = now;
+                }
+            }
+        }
+        it.trusted = true;
+        it.heard = now;
+        if it.state == PathState::Up {
+            it.pings = 0;
+            it.asked = false;
+        }
+        self.last = path;
+    }
+
+    /// Something that went by the path was answered: it reaches the peer.
+    pub fn arrived(&mut self, path: u8) {
+        let Some(it) = self.paths.get_mut(usize::from(path)) else {
+            return;
+        };
+        if it.state == PathState::Absent || !it.carrier {
             return;
         }
         if matches!(it.state, PathState::Failed | PathState::Suspect) {
             self.counters.returned = self.counters.returned.wrapping_add(1);
         }
         it.state = PathState::Up;
-        it.trusted = true;
-        it.carrier = true;
-        it.heard = now;
         it.timeouts = 0;
         it.pings = 0;
         it.asked = false;
-        self.last = path;
     }
 
     /// The connection is a new one: what was trusted before is only claimed now.
@@ -211,17 +240,18 @@ impl Links {
     /// When the peer was last heard, by whichever path.
     pub fn last_heard(&self) -> Instant {
         let trusted = self.paths.iter().filter(|it| it.trusted);
-        trusted
-            .map(|it| it.heard)
-            .max()
-            .unwrap_or(Instant::from_nanos(0))
+        let heard = trusted.map(|it| it.heard);
+        heard.max().unwrap_or(Instant::from_nanos(0))
     }
 
     /// Asks on every path, now, whether the peer lives.
     pub fn ask_all(&mut self, now: Instant) {
         for it in &mut self.paths {
-            it.asked = true;
-            it.ping_at = it.ping_at.min(now);
+            if it.state != PathState::Absent {
+                it.asked = true;
+                it.pings = 0;
+                it.ping_at = it.ping_at.min(now);
+            }
         }
     }
 
@@ -235,6 +265,7 @@ impl Links {
                 return None;
             }
             it.state = PathState::Suspect;
+            it.pings = 0;
             it.ping_at = now;
             self.counters.failed = self.counters.failed.wrapping_add(1);
         }
@@ -243,7 +274,7 @@ impl Links {
 
     /// The path that a message takes that begins now. `flight` is what is under way on each.
     pub fn choose(&mut self, flight: &[u32; MAX_PATHS]) -> Option<u8> {
-        let named = |at: usize| self.named >> (at & 7) & 1 != 0;
+        let named = |at: usize| self.is_named(at);
         let up = |at: usize| self.paths.get(at).is_some_and(|it| it.state == PathState::Up);
         match self.policy {
             Policy::Exclusive => return self.best(flight, named),
@@ -263,8 +294,8 @@ impl Links {
         let rank = |it: &Path| match it.state {
             PathState::Absent => None,
             PathState::Up => Some(0u32),
-            PathState::Claimed => Some(1),
-            PathState::Suspect => Some(2),
+            PathState::Suspect => Some(1),
+            PathState::Claimed => Some(2),
             PathState::Failed => Some(3),
         };
         let paths = self.paths.iter().zip(flight).enumerate();
@@ -274,9 +305,30 @@ impl Links {
         u8::try_from(at).ok()
     }
 
-    /// The path by which an answer goes: where the peer was last heard.
+    /// The path by which an ACK goes: where the peer was last heard, unless that path is known not
+    /// to reach it.
     pub fn back(&self) -> u8 {
-        self.last
+        let reaches = |path: &u8| self.state(*path) == PathState::Up;
+        let none = [0; MAX_PATHS];
+        match Some(self.last).filter(reaches) {
+            Some(last) => last,
+            None => self.best(&none, |_| true).unwrap_or(self.last),
+        }
+    }
+
+    /// The paths, by bit, that take part when something goes by every path; `message`: it is one,
+    /// and goes only where the peer was heard, unless that is nowhere.
+    pub fn every(&self, message: bool) -> u8 {
+        let mask = |may: &dyn Fn(&Path) -> bool| {
+            let taken = self.paths.iter().enumerate().filter(|(_, it)| may(it));
+            taken.fold(0u8, |mask, (at, _)| mask | 1 << (at & 7))
+        };
+        let present = mask(&|it| it.state != PathState::Absent && it.carrier);
+        let heard = mask(&|it| matches!(it.state, PathState::Up | PathState::Suspect));
+        match message && heard != 0 {
+            true => heard,
+            false => present,
+        }
     }
 
     /// A path for a frame of the handshake: each time the next, those that can send first.
@@ -286,7 +338,7 @@ impl Links {
         let from = self.turn;
         let can = |at: &u8| {
             let it = self.get(*at);
-            let named = self.policy != Policy::Exclusive || self.named >> (at & 7) & 1 != 0;
+            let named = self.policy != Policy::Exclusive || self.is_named(usize::from(*at));
             it.state != PathState::Absent && it.carrier && named
         };
         let present = |at: &u8| self.state(*at) != PathState::Absent;
@@ -321,6 +373,8 @@ impl Links {
                 continue;
             }
             it.pings = it.pings.saturating_add(1);
+            it.ping_at = now.after(timers.idle.max(timers.tick));
+            it.asked = false;
             if it.state != PathState::Failed {
                 it.state = PathState::Failed;
                 self.counters.failed = self.counters.failed.wrapping_add(1);
@@ -329,16 +383,33 @@ impl Links {
     }
 
     /// Whether no path is left on which the peer answers.
-    pub fn are_dead(&self, timers: &Timers) -> bool {
-        self.paths
-            .iter()
-            .all(|it| it.state == PathState::Absent || it.pings > timers.pings)
+    pub fn are_dead(&self, now: Instant, timers: &Timers) -> bool {
+        self.death(timers).is_some_and(|at| at <= now)
     }
 
-    /// When [`Self::poll_ping`] has something to do.
+    /// When the session is dead, if no path answers until then.
+    fn death(&self, timers: &Timers) -> Option<Instant> {
+        let usable = self.paths.iter().enumerate().filter(|(at, it)| {
+            let may = self.policy != Policy::Exclusive || self.is_named(*at);
+            it.state != PathState::Absent && may
+        });
+        // Without any path there is nothing to wait for.
+        let mut heard = Instant::from_nanos(0);
+        let mut allowed = Nanos::ZERO;
+        for (_, it) in usable {
+            if it.carrier && it.pings <= timers.pings {
+                return None;
+            }
+            heard = heard.max(it.heard);
+            allowed = timers.idle.plus(timers.tick.times(timers.pings));
+        }
+        Some(heard.after(allowed))
+    }
+
+    /// When [`Self::poll_ping`] or [`Self::are_dead`] has something new to tell.
     pub fn deadline(&self, timers: &Timers) -> Option<Instant> {
         let due = self.paths.iter().map(|it| Self::ping_due(it, timers));
-        due.fold(None, earliest)
+        due.fold(self.death(timers), earliest)
     }
 
     /// What happened since this was last called.
@@ -349,9 +420,14 @@ impl Links {
     fn ping_due(it: &Path, timers: &Timers) -> Option<Instant> {
         match it.state {
             PathState::Absent => None,
+            _ if !it.carrier => None,
             PathState::Up if !it.asked => Some(it.heard.after(timers.idle).max(it.ping_at)),
             _ => Some(it.ping_at),
         }
+    }
+
+    fn is_named(&self, at: usize) -> bool {
+        self.named >> (at & 7) & 1 != 0
     }
 
     fn get(&self, path: u8) -> Path {

@@ -114,8 +114,8 @@ pub enum Transmit {
 pub enum Via {
     /// By one path.
     Path(u8),
-    /// By every path.
-    Every,
+    /// By each of these paths, by bit.
+    Every(u8),
 }
 
 /// What became of a frame of the handshake.
@@ -128,7 +128,7 @@ pub enum ControlVerdict {
 }
 
 /// The session with a peer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Session {
     tcs: Tcs,
     tx: Tx,
@@ -146,6 +146,9 @@ pub struct Session {
     down: Option<DownReason>,
     up: bool,
 }
+
+/// A session without a connection, to be copied from where it lies: it is too big for a kernel stack.
+pub static BLANK: Session = Session::new();
 
 impl Session {
     /// A session without a connection.
@@ -221,7 +224,8 @@ impl Session {
         self.links.add(path, carrier, now);
     }
 
-    /// A path is gone. What went by it takes another one.
+    /// A path is gone. What went by it takes another one. Without any path the connection ends, so
+    /// one that replaces it is to be added first.
     pub fn remove_path(&mut self, path: u8, now: Instant) {
         self.links.remove(path);
         self.leave_path(path, now);
@@ -359,8 +363,9 @@ impl Session {
         if !self.takes_data(h, path, now) {
             return false;
         }
-        if !is_reply {
-            self.pongs |= 1 << (path & 7);
+        match is_reply {
+            true => self.links.arrived(path),
+            false => self.pongs |= 1 << (path & 7),
         }
         true
     }
@@ -404,8 +409,12 @@ impl Session {
             return Err(AckDrop::State);
         }
         self.links.heard(path, now);
-        self.tx.set_room(room);
-        self.tx.acknowledged(h.seq, h.offset, now)
+        let verdict = self.tx.acknowledged(h.seq, h.offset, now);
+        if verdict.is_ok() {
+            self.tx.set_room(room);
+        }
+        self.note_arrived();
+        verdict
     }
 
     /// A NACK of the peer, by `path`, with the ranges that it lists.
@@ -420,12 +429,24 @@ impl Session {
             return Err(AckDrop::State);
         }
         self.links.heard(path, now);
-        self.tx.missed(h.seq, ranges, now)
+        let verdict = self.tx.missed(h.seq, ranges, now);
+        self.note_arrived();
+        verdict
     }
 
     /// The peer answered our message `seq`, which acknowledges that one.
     pub fn on_answered(&mut self, seq: u32, now: Instant) {
         self.tx.answered(seq, now);
+        self.note_arrived();
+    }
+
+    /// What arrived shows which paths reach the peer.
+    fn note_arrived(&mut self) {
+        let mut paths = self.tx.take_arrived();
+        while paths != 0 {
+            self.links.arrived(paths.trailing_zeros() as u8);
+            paths &= paths.wrapping_sub(1);
+        }
     }
 
     /// We are about to send an answer to the peer's message `seq`, in a message that was pushed:
@@ -442,7 +463,7 @@ impl Session {
             return;
         }
         self.links.expire(now, &self.timers);
-        if self.links.are_dead(&self.timers) {
+        if self.links.are_dead(now, &self.timers) {
             return self.fail(now);
         }
         match self.tx.timed_out(now, &self.timers) {
@@ -495,10 +516,10 @@ impl Session {
         if let Some(heartbeat) = self.poll_heartbeat(now) {
             return Some(heartbeat);
         }
-        let path = self.links.choose(self.tx.flight())?;
+        let path = self.links.choose(self.tx.flight());
         let piece = self.tx.poll(now, path)?;
         let via = match self.links.policy() {
-            Policy::Redundant => Via::Every,
+            Policy::Redundant => Via::Every(self.links.every(true)),
             _ => Via::Path(piece.path),
         };
         Some((Transmit::Piece(piece), via))
@@ -522,7 +543,10 @@ impl Session {
                 let path = self.links.next().unwrap_or(self.links.back());
                 (Transmit::Init, Via::Path(path))
             }
-            PacketType::TcsDown => (Transmit::Control(packet), Via::Every),
+            PacketType::TcsDown => {
+                let every = Via::Every(self.links.every(false));
+                (Transmit::Control(packet), every)
+            }
             _ => (Transmit::Control(packet), back),
         }
     }
@@ -630,12 +654,17 @@ impl Session {
         self.tx.take_counters()
     }
 
+    /// Whether the sender's books are in order; for tests.
+    pub fn is_sound(&self) -> bool {
+        self.tx.is_sound()
+    }
+
     /// Makes ready for a new connection.
     fn begin(&mut self, cfg: &Config, now: Instant) {
         self.timers = Timers::new(cfg);
         self.links.distrust(now);
         self.pongs = 0;
-        self.tx.restart(self.first_seq);
+        self.tx.restart(self.first_seq, &self.timers);
         self.rx = Rx::new(self.first_seq);
         self.up = false;
     }
@@ -654,7 +683,7 @@ impl Session {
     }
 
     fn drop_all(&mut self, reason: DownReason) {
-        self.tx.restart(self.first_seq);
+        self.tx.restart(self.first_seq, &self.timers);
         self.rx = Rx::new(self.first_seq);
         self.tell_down(reason);
     }

@@ -128,7 +128,7 @@ struct Past {
 }
 
 /// The handshake of one connection with a peer, and of those that follow it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Tcs {
     state: State,
     local: LocalIds,

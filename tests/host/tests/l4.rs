@@ -11,8 +11,10 @@ use std::collections::{
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
+use qnet_host_tests::proto::l4::reassembly::Reassembly;
 use qnet_host_tests::proto::l4::rtt::Rtt;
 use qnet_host_tests::proto::l4::rx::{
+    Report,
     Rx,
     RxDrop,
     RxVerdict, //
@@ -20,7 +22,10 @@ use qnet_host_tests::proto::l4::rx::{
 use qnet_host_tests::proto::l4::timers::Timers;
 use qnet_host_tests::proto::l4::tx::{
     AckDrop,
-    Tx, //
+    Piece,
+    TimedOut,
+    Tx,
+    COMMON_PAYLOAD, //
 };
 use qnet_host_tests::proto::l4::window::{
     ahead,
@@ -35,6 +40,7 @@ use qnet_host_tests::proto::time::{
     Instant,
     Nanos, //
 };
+use qnet_host_tests::proto::wire::ack::Range;
 use qnet_host_tests::proto::wire::l4::{
     Flags,
     Header,
@@ -96,6 +102,10 @@ fn options_of_any_size_make_timers() {
         conn_est_timeout: u32::MAX,
         tx_retries: u32::MAX,
         tx_ticks: u32::MAX,
+        conn_up_idle: u32::MAX,
+        conn_up_retries: u32::MAX,
+        max_tx_bufs: u32::MAX,
+        slow_mode: u32::MAX,
         ack_hold: Nanos::MAX,
     };
     assert_eq!(Timers::new(&cfg).bound, Nanos::MAX);
@@ -104,6 +114,8 @@ fn options_of_any_size_make_timers() {
     assert_eq!(t.cap, Nanos::from_millis(200));
     assert_eq!(t.bound, Nanos::from_millis(5200));
     assert_eq!((t.step, t.attempts), (Nanos::from_millis(200), 2));
+    assert_eq!((t.idle, t.pings), (Nanos::from_secs(10), 6));
+    assert_eq!((t.most_fragments, t.slow_mode), (500, Nanos::from_secs(240)));
 }
 
 // Numbers.
@@ -211,7 +223,16 @@ fn data(seq: u32) -> Header {
 }
 
 fn arrive(rx: &mut Rx, seq: u32, now: Instant) -> RxVerdict {
-    rx.arrived(&data(seq), now, HOLD)
+    rx.arrived(&data(seq), None, now, HOLD)
+}
+
+/// The cause and the number wanted of an ACK, if one is due.
+fn poll_ack(rx: &mut Rx, now: Instant) -> Option<(u32, u32)> {
+    match rx.poll(now) {
+        Some(Report::Ack { cause, next }) => Some((cause, next)),
+        Some(Report::Nack { seq }) => panic!("NACK of {seq}"),
+        None => None,
+    }
 }
 
 #[test]
@@ -223,9 +244,9 @@ fn an_ack_is_held_back_for_the_hold_time() {
     assert_eq!(rx.next_ready(), None);
     // From the first that wants one.
     assert_eq!(rx.deadline(), Some(at(1000)));
-    assert_eq!(rx.poll_ack(at(999)), None);
-    assert_eq!(rx.poll_ack(at(1000)), Some((2, 3)));
-    assert_eq!(rx.poll_ack(at(5000)), None);
+    assert_eq!(poll_ack(&mut rx, at(999)), None);
+    assert_eq!(poll_ack(&mut rx, at(1000)), Some((2, 3)));
+    assert_eq!(poll_ack(&mut rx, at(5000)), None);
     assert_eq!(rx.deadline(), None);
 }
 
@@ -234,13 +255,13 @@ fn the_sixteenth_message_is_acknowledged_at_once() {
     let mut rx = Rx::new(1);
     for seq in 1..16 {
         arrive(&mut rx, seq, at(0));
-        assert_eq!(rx.poll_ack(at(0)), None);
+        assert_eq!(poll_ack(&mut rx, at(0)), None);
     }
     arrive(&mut rx, 16, at(0));
-    assert_eq!(rx.poll_ack(at(0)), Some((16, 17)));
+    assert_eq!(poll_ack(&mut rx, at(0)), Some((16, 17)));
     for seq in 17..32 {
         arrive(&mut rx, seq, at(0));
-        assert_eq!(rx.poll_ack(at(0)), None);
+        assert_eq!(poll_ack(&mut rx, at(0)), None);
     }
 }
 
@@ -250,30 +271,30 @@ fn a_duplicate_is_acknowledged_at_once() {
     for seq in 1..=5 {
         arrive(&mut rx, seq, at(0));
     }
-    rx.poll_ack(at(1000));
+    poll_ack(&mut rx, at(1000));
     let duplicate = RxVerdict::Drop(RxDrop::Duplicate);
     assert_eq!(arrive(&mut rx, 3, at(1001)), duplicate);
-    assert_eq!(rx.poll_ack(at(1001)), Some((3, 6)));
+    assert_eq!(poll_ack(&mut rx, at(1001)), Some((3, 6)));
 }
 
 #[test]
 fn a_gap_and_its_end_are_acknowledged_at_once() {
     let mut rx = Rx::new(1);
     assert_eq!(arrive(&mut rx, 2, at(0)), RxVerdict::Hold);
-    assert_eq!(rx.poll_ack(at(0)), Some((2, 1)));
+    assert_eq!(poll_ack(&mut rx, at(0)), Some((2, 1)));
     assert_eq!(arrive(&mut rx, 4, at(0)), RxVerdict::Hold);
-    assert_eq!(rx.poll_ack(at(0)), Some((4, 1)));
+    assert_eq!(poll_ack(&mut rx, at(0)), Some((4, 1)));
     let duplicate = RxVerdict::Drop(RxDrop::Duplicate);
     assert_eq!(arrive(&mut rx, 4, at(0)), duplicate);
-    assert_eq!(rx.poll_ack(at(0)), Some((4, 1)));
+    assert_eq!(poll_ack(&mut rx, at(0)), Some((4, 1)));
     assert_eq!(rx.held(), 2);
     assert_eq!(arrive(&mut rx, 1, at(0)), RxVerdict::Deliver);
     assert_eq!(rx.next_ready(), Some(2));
     assert_eq!(rx.next_ready(), None);
-    assert_eq!(rx.poll_ack(at(0)), Some((1, 3)));
+    assert_eq!(poll_ack(&mut rx, at(0)), Some((1, 3)));
     assert_eq!(arrive(&mut rx, 3, at(0)), RxVerdict::Deliver);
     assert_eq!(rx.next_ready(), Some(4));
-    assert_eq!(rx.poll_ack(at(0)), Some((3, 5)));
+    assert_eq!(poll_ack(&mut rx, at(0)), Some((3, 5)));
     assert_eq!(rx.held(), 0);
 }
 
@@ -283,7 +304,7 @@ fn an_answer_takes_the_place_of_the_ack_if_nothing_else_wants_one() {
     arrive(&mut rx, 1, at(0));
     rx.answering(1);
     assert_eq!(rx.deadline(), None);
-    assert_eq!(rx.poll_ack(at(9000)), None);
+    assert_eq!(poll_ack(&mut rx, at(9000)), None);
 
     arrive(&mut rx, 2, at(0));
     arrive(&mut rx, 3, at(0));
@@ -296,7 +317,7 @@ fn an_answer_takes_the_place_of_the_ack_if_nothing_else_wants_one() {
     arrive(&mut rx, 4, at(0));
     arrive(&mut rx, 4, at(0));
     rx.answering(4);
-    assert_eq!(rx.poll_ack(at(0)), Some((4, 5)));
+    assert_eq!(poll_ack(&mut rx, at(0)), Some((4, 5)));
 }
 
 #[test]
@@ -304,7 +325,7 @@ fn answers_to_what_is_long_past_change_nothing() {
     let mut rx = Rx::new(1);
     for seq in 1..=100 {
         arrive(&mut rx, seq, at(0));
-        rx.poll_ack(at(1000));
+        poll_ack(&mut rx, at(1000));
     }
     arrive(&mut rx, 101, at(2000));
     // The same slot of the window, one window and two ago, and what did not come yet.
@@ -322,21 +343,20 @@ fn the_window_has_two_edges() {
     assert_eq!(arrive(&mut rx, 1000 + W, at(0)), window);
     assert_eq!(arrive(&mut rx, 1000 - W - 1, at(0)), window);
     assert_eq!(arrive(&mut rx, 1000 ^ (1 << 31), at(0)), window);
-    assert_eq!(rx.poll_ack(at(9000)), None);
+    assert_eq!(poll_ack(&mut rx, at(9000)), None);
     assert_eq!(arrive(&mut rx, 1000 + W - 1, at(0)), RxVerdict::Hold);
     let duplicate = RxVerdict::Drop(RxDrop::Duplicate);
     assert_eq!(arrive(&mut rx, 1000 - W, at(0)), duplicate);
 }
 
 #[test]
-fn fragments_are_refused_and_leave_no_trace() {
+fn fragments_without_a_memory_of_their_message_are_refused_and_leave_no_trace() {
     let mut rx = Rx::new(1);
     for (flags, offset) in [
         (Flags::FIRST, 0),
-        (Flags::LAST, 0),
-        (Flags::NONE, 0),
-        (Flags::WHOLE, 1),
-        (Flags::CRC, 0),
+        (Flags::LAST, 7),
+        (Flags::NONE, 7),
+        (Flags::FIRST.union(Flags::CRC), 0),
     ] {
         let h = Header {
             flags,
@@ -344,14 +364,14 @@ fn fragments_are_refused_and_leave_no_trace() {
             ..data(1)
         };
         let fragment = RxVerdict::Drop(RxDrop::Fragment);
-        assert_eq!(rx.arrived(&h, at(0), HOLD), fragment);
+        assert_eq!(rx.arrived(&h, None, at(0), HOLD), fragment);
     }
-    assert_eq!(rx.poll_ack(at(9000)), None);
+    assert_eq!((rx.poll(at(9000)), rx.partial()), (None, 0));
     let h = Header {
         flags: Flags::WHOLE.union(Flags::CRC),
         ..data(1)
     };
-    assert_eq!(rx.arrived(&h, at(0), HOLD), RxVerdict::Deliver);
+    assert_eq!(rx.arrived(&h, None, at(0), HOLD), RxVerdict::Deliver);
 }
 
 proptest! {
@@ -387,7 +407,7 @@ proptest! {
                 prop_assert_eq!(verdict, RxVerdict::Drop(RxDrop::Window));
             }
             prop_assert_eq!(rx.held() as usize, held.len());
-            if let Some((_, wanted)) = rx.poll_ack(at(0)) {
+            if let Some((_, wanted)) = poll_ack(&mut rx, at(0)) {
                 prop_assert_eq!(wanted, start.wrapping_add(next));
             }
         }
@@ -399,10 +419,35 @@ proptest! {
 /// Pushes and transmits `n` messages at once.
 fn fly(tx: &mut Tx, n: u32, now: Instant) {
     for _ in 0..n {
-        let seq = tx.push().expect("there is room");
-        assert_eq!(tx.poll(now), Some((seq, true)));
+        let seq = tx.push(100).expect("there is room");
+        assert_eq!(poll(tx, now), Some((seq, true)));
     }
-    assert_eq!(tx.poll(now), None);
+    assert_eq!(poll(tx, now), None);
+}
+
+/// The next message to transmit, of which each is one fragment, and whether it is the first time.
+fn poll(tx: &mut Tx, now: Instant) -> Option<(u32, bool)> {
+    let piece = tx.poll(now, Some(0))?;
+    assert!(piece.fragment.first && piece.fragment.last);
+    assert_eq!(piece.path, 0);
+    Some((piece.seq, !piece.again))
+}
+
+/// Whether nothing is overdue, or the oldest message was.
+fn retries(tx: &mut Tx, now: Instant) -> bool {
+    match tx.timed_out(now, &timers()) {
+        TimedOut::No => false,
+        TimedOut::Retry { path } => {
+            assert_eq!(path, 0);
+            true
+        }
+        TimedOut::Failed => panic!("the link has failed"),
+    }
+}
+
+/// A NACK of `length` bytes from `offset` on.
+fn missed(tx: &mut Tx, seq: u32, offset: u32, length: u32, us: u64) -> Result<(), AckDrop> {
+    tx.missed(seq, core::iter::once(Range { offset, length }), at(us))
 }
 
 fn freed(tx: &mut Tx) -> Vec<u32> {
@@ -410,7 +455,7 @@ fn freed(tx: &mut Tx) -> Vec<u32> {
 }
 
 fn sent(tx: &mut Tx, now: Instant) -> Vec<u32> {
-    std::iter::from_fn(|| tx.poll(now).map(|(seq, _)| seq)).collect()
+    std::iter::from_fn(|| poll(tx, now).map(|(seq, _)| seq)).collect()
 }
 
 /// A sender that knows its link: a round trip of 100 microseconds.
@@ -427,10 +472,10 @@ fn the_window_is_64_messages() {
     for start in [1, u32::MAX - 5] {
         let mut tx = Tx::new(start);
         for n in 0..W {
-            assert_eq!(tx.push(), Some(start.wrapping_add(n)));
+            assert_eq!(tx.push(100), Some(start.wrapping_add(n)));
         }
         assert!(!tx.can_push());
-        assert_eq!(tx.push(), None);
+        assert_eq!(tx.push(100), None);
         assert_eq!(sent(&mut tx, at(0)).len(), W as usize);
         assert_eq!(tx.unacknowledged(), W);
         tx.acknowledged(start, start.wrapping_add(1), at(9))
@@ -438,7 +483,7 @@ fn the_window_is_64_messages() {
         // Not before the caller knows: it keeps messages by their slot.
         assert!(!tx.can_push());
         assert_eq!(freed(&mut tx), [start]);
-        assert_eq!(tx.push(), Some(start.wrapping_add(W)));
+        assert_eq!(tx.push(100), Some(start.wrapping_add(W)));
         assert!(!tx.can_push());
     }
 }
@@ -461,7 +506,7 @@ fn an_ack_of_what_was_never_sent_is_refused() {
     assert_eq!(tx.acknowledged(1, 1, at(0)), Err(AckDrop::Future));
     assert_eq!(tx.acknowledged(0, 2, at(0)), Err(AckDrop::Future));
     fly(&mut tx, 2, at(0));
-    tx.push().unwrap();
+    tx.push(100).unwrap();
     assert_eq!(tx.acknowledged(2, 4, at(0)), Err(AckDrop::Future));
     assert_eq!(tx.acknowledged(3, 1, at(0)), Err(AckDrop::Future));
     let far = 1u32.wrapping_add(1 << 31);
@@ -497,19 +542,19 @@ fn an_answer_acknowledges_one_message_only() {
 fn an_answered_message_is_not_sent_again() {
     let mut tx = sender(1);
     fly(&mut tx, 3, at(0));
-    assert!(!tx.timed_out(at(3100), &timers()));
+    assert!(retries(&mut tx, at(3100)));
     tx.answered(1, at(3100));
     tx.answered(2, at(3100));
     // The third is no longer late either: those before it were as late.
     assert_eq!(sent(&mut tx, at(3100)), []);
-    assert!(!tx.timed_out(at(6099), &timers()));
+    assert!(!retries(&mut tx, at(6099)));
     assert_eq!(sent(&mut tx, at(6099)), []);
 }
 
 #[test]
 fn answers_to_what_was_not_sent_change_nothing() {
     let mut tx = sender(1);
-    tx.push().unwrap();
+    tx.push(100).unwrap();
     tx.answered(1, at(0));
     tx.answered(0, at(0));
     tx.answered(77, at(0));
@@ -525,13 +570,13 @@ fn the_time_out_doubles_up_to_a_tick() {
     let mut waits = Vec::new();
     loop {
         let due = tx.deadline(&timers()).unwrap();
-        assert!(!tx.timed_out(Instant::from_nanos(due.as_nanos() - 1), &timers()));
-        assert_eq!(tx.poll(due), None);
-        if tx.timed_out(due, &timers()) {
+        assert!(!retries(&mut tx, Instant::from_nanos(due.as_nanos() - 1)));
+        assert_eq!(poll(&mut tx, due), None);
+        if tx.timed_out(due, &timers()) == TimedOut::Failed {
             assert_eq!(due, at(5_200_000));
             break;
         }
-        assert_eq!(tx.poll(due), Some((1, false)));
+        assert_eq!(poll(&mut tx, due), Some((1, false)));
         waits.push(due.since(last).as_nanos() / 1000);
         last = due;
     }
@@ -545,8 +590,8 @@ fn a_message_that_was_sent_twice_gives_no_round_trip() {
     let mut tx = sender(1);
     let before = tx.rtt().smoothed();
     fly(&mut tx, 1, at(0));
-    assert!(!tx.timed_out(at(3100), &timers()));
-    assert_eq!(tx.poll(at(3100)), Some((1, false)));
+    assert!(retries(&mut tx, at(3100)));
+    assert_eq!(poll(&mut tx, at(3100)), Some((1, false)));
     tx.acknowledged(1, 2, at(3200)).unwrap();
     assert_eq!(tx.rtt().smoothed(), before);
     // The time-out stays doubled until a round trip can be told.
@@ -570,7 +615,7 @@ fn a_peer_further_away_than_assumed_is_measured_in_the_end() {
         let answer = now.after(rtt);
         while tx.deadline(&timers()).unwrap() < answer {
             now = tx.deadline(&timers()).unwrap();
-            assert!(!tx.timed_out(now, &timers()));
+            assert!(retries(&mut tx, now));
             sent(&mut tx, now);
         }
         now = answer;
@@ -591,14 +636,14 @@ fn three_later_messages_at_the_peer_make_one_lost() {
     tx.acknowledged(1, 2, at(100)).unwrap();
     for cause in [3, 4] {
         tx.acknowledged(cause, 2, at(100)).unwrap();
-        assert_eq!(tx.poll(at(100)), None);
+        assert_eq!(poll(&mut tx, at(100)), None);
     }
     tx.acknowledged(5, 2, at(100)).unwrap();
-    assert_eq!(tx.poll(at(100)), Some((2, false)));
+    assert_eq!(poll(&mut tx, at(100)), Some((2, false)));
     // Once: if that is lost as well, only the time-out tells.
     tx.acknowledged(6, 2, at(100)).unwrap();
-    assert_eq!(tx.poll(at(100)), None);
-    assert!(!tx.timed_out(at(3200), &timers()));
+    assert_eq!(poll(&mut tx, at(100)), None);
+    assert!(retries(&mut tx, at(3200)));
     // And then those that the peer holds are not sent.
     assert_eq!(sent(&mut tx, at(3200)), [2]);
     tx.acknowledged(2, 7, at(3300)).unwrap();
@@ -616,7 +661,7 @@ fn answers_are_no_sign_of_a_loss() {
     }
     // Nor with an ACK that tells nothing else.
     tx.acknowledged(0, 1, at(100)).unwrap();
-    assert_eq!(tx.poll(at(100)), None);
+    assert_eq!(poll(&mut tx, at(100)), None);
     assert_eq!(tx.deadline(&timers()), Some(at(3100)));
 }
 
@@ -624,9 +669,9 @@ fn answers_are_no_sign_of_a_loss() {
 fn a_silent_peer_is_sent_two_messages_a_time_out() {
     let mut tx = sender(1);
     fly(&mut tx, W, at(0));
-    assert!(!tx.timed_out(at(3100), &timers()));
+    assert!(retries(&mut tx, at(3100)));
     assert_eq!(sent(&mut tx, at(3100)), [1, 2]);
-    assert!(!tx.timed_out(at(9300), &timers()));
+    assert!(retries(&mut tx, at(9300)));
     assert_eq!(sent(&mut tx, at(9300)), [1, 2]);
     // Each that is acknowledged lets two more go.
     tx.acknowledged(2, 3, at(9400)).unwrap();
@@ -639,7 +684,7 @@ fn a_silent_peer_is_sent_two_messages_a_time_out() {
 fn a_time_out_that_came_too_early_is_taken_back() {
     let mut tx = sender(1);
     fly(&mut tx, W, at(0));
-    assert!(!tx.timed_out(at(3100), &timers()));
+    assert!(retries(&mut tx, at(3100)));
     assert_eq!(sent(&mut tx, at(3100)), [1, 2]);
     // The sixteenth was sent once, and arrived: the rest is late and not lost.
     tx.acknowledged(16, 17, at(3200)).unwrap();
@@ -651,16 +696,20 @@ fn a_time_out_that_came_too_early_is_taken_back() {
 fn a_nack_has_its_message_sent_at_once() {
     let mut tx = sender(1);
     fly(&mut tx, 3, at(0));
-    tx.missed(2).unwrap();
-    assert_eq!(sent(&mut tx, at(100)), [2]);
-    assert_eq!(tx.missed(4), Err(AckDrop::Future));
-    assert_eq!(tx.missed(0), Err(AckDrop::Old));
-    tx.answered(3, at(100));
-    assert_eq!(tx.missed(3), Err(AckDrop::Old));
-    // A peer that claimed to hold it, and lost it, may ask for it.
-    tx.acknowledged(2, 1, at(200)).unwrap();
-    tx.missed(2).unwrap();
+    // It could still be under way, ...
+    missed(&mut tx, 2, 0, 1, 100).unwrap();
+    assert_eq!(sent(&mut tx, at(100)), []);
+    // ... and now it can not.
+    missed(&mut tx, 2, 0, 1, 200).unwrap();
     assert_eq!(sent(&mut tx, at(200)), [2]);
+    assert_eq!(missed(&mut tx, 4, 0, 1, 200), Err(AckDrop::Future));
+    assert_eq!(missed(&mut tx, 0, 0, 1, 200), Err(AckDrop::Old));
+    tx.answered(3, at(200));
+    assert_eq!(missed(&mut tx, 3, 0, 1, 200), Err(AckDrop::Old));
+    // A peer that claimed to hold it, and lost it, may ask for it.
+    tx.acknowledged(2, 1, at(300)).unwrap();
+    missed(&mut tx, 2, 0, 1, 400).unwrap();
+    assert_eq!(sent(&mut tx, at(400)), [2]);
 }
 
 #[test]
@@ -671,16 +720,16 @@ fn what_the_peer_held_and_lost_is_sent_when_its_turn_comes() {
     tx.acknowledged(1, 2, at(200)).unwrap();
     assert_eq!(freed(&mut tx), [1]);
     let due = tx.deadline(&timers()).unwrap();
-    assert!(!tx.timed_out(due, &timers()));
+    assert!(retries(&mut tx, due));
     assert_eq!(sent(&mut tx, due), [2]);
 }
 
 #[test]
 fn what_was_never_sent_does_not_time_out() {
     let mut tx = Tx::new(1);
-    tx.push().unwrap();
+    tx.push(100).unwrap();
     assert_eq!(tx.deadline(&timers()), None);
-    assert!(!tx.timed_out(Instant::from_nanos(u64::MAX), &timers()));
+    assert!(!retries(&mut tx, Instant::from_nanos(u64::MAX)));
 }
 
 #[test]
@@ -688,11 +737,11 @@ fn a_restart_forgets_all_but_the_counters() {
     let mut tx = sender(1);
     fly(&mut tx, 3, at(0));
     tx.answered(1, at(9));
-    tx.restart(1);
+    tx.restart(1, &timers());
     assert_eq!(tx.unacknowledged(), 0);
     assert_eq!(freed(&mut tx), []);
     assert_eq!(tx.rtt().smoothed(), None);
-    assert_eq!(tx.push(), Some(1));
+    assert_eq!(tx.push(100), Some(1));
     assert_eq!(tx.take_counters().answered, 1);
     assert_eq!(tx.take_counters(), Default::default());
 }
@@ -700,62 +749,87 @@ fn a_restart_forgets_all_but_the_counters() {
 /// What may be done to a sender.
 #[derive(Clone, Debug)]
 enum Op {
-    Push,
-    Poll,
+    Push(u32),
+    Poll(u8),
     /// Cause and number wanted, counted from the oldest.
     Ack(i32, i32),
     Answer(i32),
-    Miss(i32),
+    /// The message, counted from the oldest, and ranges of it.
+    Miss(i32, Vec<(u32, u32)>),
     Wait(u64),
     Fire,
     Free,
+    GiveUp(i32),
+    Payload(u32),
+    Move(u8, u8),
+    Room(Option<u32>),
 }
 
 fn op() -> impl Strategy<Value = Op> {
+    let range = (0..70_000u32, 1..30_000u32);
     prop_oneof![
-        4 => Just(Op::Push),
-        4 => Just(Op::Poll),
+        4 => prop_oneof![Just(0u32), 1..2000u32, 0..=65_700u32].prop_map(Op::Push),
+        8 => (0..3u8).prop_map(Op::Poll),
         2 => (-70..70i32, -70..70i32).prop_map(|(a, b)| Op::Ack(a, b)),
         1 => (-70..70i32).prop_map(Op::Answer),
-        1 => (-70..70i32).prop_map(Op::Miss),
+        2 => (-3..20i32, prop::collection::vec(range, 0..5)).prop_map(|(n, r)| Op::Miss(n, r)),
         1 => (0..400_000u64).prop_map(Op::Wait),
         1 => Just(Op::Fire),
         2 => Just(Op::Free),
+        1 => (-3..70i32).prop_map(Op::GiveUp),
+        1 => prop_oneof![Just(537u32), Just(COMMON_PAYLOAD), 500..9000u32, Just(65_496)]
+            .prop_map(Op::Payload),
+        1 => (0..3u8, 0..3u8).prop_map(|(a, b)| Op::Move(a, b)),
+        1 => prop::option::of(0..100_000u32).prop_map(Op::Room),
     ]
+}
+
+/// A message as the caller of a sender keeps it.
+struct Kept {
+    seq: u32,
+    length: u32,
+    sent: BTreeSet<u32>,
+    transmitted: bool,
 }
 
 proptest! {
     #![proptest_config(config(1000))]
 
     /// Against a peer that says anything: each message is freed once, only after it was sent, none
-    /// that is free is sent again, and no number is given twice.
+    /// that is free is sent again, no number is given twice, fragments lie within their messages,
+    /// and the count of what is under way is right.
     #[test]
     fn a_sender_keeps_its_books(start in starts(), ops in prop::collection::vec(op(), 0..300)) {
         let mut tx = Tx::new(start);
         let mut now = at(0);
-        // Pushed and not freed, and how often each was sent.
         let mut alive = BTreeMap::new();
         let mut acknowledged = BTreeSet::new();
         let mut pushed = 0u32;
         let mut oldest = start;
         for op in ops {
             match op {
-                Op::Push => {
-                    if let Some(seq) = tx.push() {
+                Op::Push(length) => {
+                    if let Some(seq) = tx.push(length) {
                         prop_assert_eq!(seq, start.wrapping_add(pushed));
-                        prop_assert!(alive.insert(slot(seq), (seq, 0)).is_none());
+                        let kept = Kept { seq, length, sent: BTreeSet::new(), transmitted: false };
+                        prop_assert!(alive.insert(slot(seq), kept).is_none());
                         pushed += 1;
                     } else {
                         prop_assert!(!tx.can_push());
                     }
                 }
-                Op::Poll => {
-                    if let Some((seq, first)) = tx.poll(now) {
-                        let (known, times) = alive.get_mut(&slot(seq)).unwrap();
-                        prop_assert_eq!(*known, seq);
-                        prop_assert_eq!(*times == 0, first);
+                Op::Poll(path) => {
+                    if let Some(Piece { seq, fragment, again, .. }) = tx.poll(now, Some(path)) {
+                        let kept = alive.get_mut(&slot(seq)).unwrap();
+                        prop_assert_eq!(kept.seq, seq);
                         prop_assert!(!acknowledged.contains(&seq));
-                        *times += 1;
+                        let end = fragment.offset + fragment.length;
+                        prop_assert!(end <= kept.length);
+                        prop_assert!(fragment.length <= tx.payload().max(kept.length.div_ceil(128)));
+                        prop_assert_eq!(fragment.first, fragment.offset == 0);
+                        prop_assert_eq!(fragment.last, end == kept.length);
+                        prop_assert!(kept.sent.insert(fragment.offset) || again);
+                        kept.transmitted = true;
                     }
                 }
                 Op::Ack(cause, wanted) => {
@@ -776,8 +850,10 @@ proptest! {
                         prop_assert!(acknowledged.insert(seq));
                     }
                 }
-                Op::Miss(n) => {
-                    let _ = tx.missed(oldest.wrapping_add_signed(n));
+                Op::Miss(n, ranges) => {
+                    let ranges = ranges.into_iter();
+                    let ranges = ranges.map(|(offset, length)| Range { offset, length });
+                    let _ = tx.missed(oldest.wrapping_add_signed(n), ranges, now);
                 }
                 Op::Wait(us) => now = now.after(Nanos::from_micros(us)),
                 Op::Fire => {
@@ -785,26 +861,63 @@ proptest! {
                 }
                 Op::Free => {
                     if let Some(seq) = tx.poll_freed() {
-                        let (known, times) = alive.remove(&slot(seq)).unwrap();
-                        prop_assert_eq!(known, seq);
-                        prop_assert!(times > 0);
+                        let kept = alive.remove(&slot(seq)).unwrap();
+                        prop_assert_eq!(kept.seq, seq);
+                        prop_assert!(kept.transmitted);
                         prop_assert!(acknowledged.contains(&seq));
                     }
                 }
+                Op::GiveUp(n) => {
+                    let seq = oldest.wrapping_add_signed(n);
+                    let could = tx.give_up(seq);
+                    let open = seq.wrapping_sub(oldest) < start.wrapping_add(pushed).wrapping_sub(oldest);
+                    prop_assert_eq!(could, open && !acknowledged.contains(&seq));
+                    if could {
+                        let kept = alive.get_mut(&slot(seq)).unwrap();
+                        kept.length = 0;
+                    }
+                }
+                Op::Payload(bytes) => tx.set_fragment(bytes, &timers()),
+                Op::Move(from, to) => tx.move_path(from, to, now),
+                Op::Room(room) => tx.set_room(room),
             }
             while acknowledged.contains(&oldest) {
                 oldest = oldest.wrapping_add(1);
             }
+            prop_assert!(tx.is_sound(), "{:?}", tx);
             prop_assert!(tx.unacknowledged() <= W);
             let timeout = tx.timeout(&timers());
             prop_assert!(timeout >= timers().margin);
         }
-        // Whatever was said, nothing is lost: the rest still comes, or goes.
-        let mut rest = 0;
-        while tx.poll(now).is_some() {
-            rest += 1;
-            prop_assert!(rest <= 2 * W);
+        // Whatever was said, nothing is lost: an honest peer still gets the rest.
+        let mut rounds = 0;
+        let mut came: BTreeMap<u32, Reassembly> = BTreeMap::new();
+        let mut wanted = oldest;
+        while tx.unacknowledged() > 0 {
+            // A second is more than any pause; `Failed` comes with the bound, and changes nothing.
+            now = now.after(Nanos::from_secs(1));
+            let _ = tx.timed_out(now, &timers());
+            while let Some(Piece { seq, fragment, .. }) = tx.poll(now, Some(0)) {
+                let parts = came.entry(seq).or_default();
+                if fragment.first && fragment.last {
+                    *parts = Reassembly::new();
+                }
+                parts.insert(fragment.offset, fragment.length, fragment.last);
+            }
+            while came.get(&wanted).is_some_and(Reassembly::is_complete) || acknowledged.contains(&wanted) {
+                wanted = wanted.wrapping_add(1);
+            }
+            if tx.acknowledged(wanted.wrapping_sub(1), wanted, now).is_err() {
+                wanted = wanted.wrapping_add(1);
+            }
+            if let Some(parts) = came.get(&wanted) {
+                let _ = tx.missed(wanted, parts.missing(), now);
+            }
+            prop_assert!(tx.is_sound(), "{:?}", tx);
+            rounds += 1;
+            prop_assert!(rounds <= 8000, "{:?}", tx);
         }
+        prop_assert_eq!(tx.flight(), &[0; 8]);
     }
 }
 

@@ -11,6 +11,9 @@ use crate::proto::time::{
 
 use super::rng::Rng;
 
+/// What Ethernet adds to a frame on the wire: header, checksum, preamble and the gap to the next.
+const OVERHEAD: u64 = 14 + 4 + 8 + 12;
+
 /// One direction of a link and its faults, in percent of the frames.
 #[derive(Clone, Debug)]
 pub struct Link {
@@ -30,6 +33,18 @@ pub struct Link {
     pub delay: Nanos,
     /// How long each frame takes up the link, which carries one at a time.
     pub each: Nanos,
+    /// The same for each 1,000 bytes: 8 microseconds are 1 GBit/s.
+    pub kilobyte: Nanos,
+    /// What would have to wait longer than this for the link to be free is lost.
+    pub queue: Nanos,
+    /// Longer frames are lost: pad, header and payload.
+    pub mtu: usize,
+    /// The frames with these numbers are lost, counted from the first one that is sent.
+    pub lose: Vec<u64>,
+    /// Frames that were sent.
+    pub sent: u64,
+    /// Frames that found the queue full.
+    pub overflown: u64,
     /// When the link is free again.
     busy: Instant,
 }
@@ -55,17 +70,39 @@ impl Link {
             reorder_by: Nanos::ZERO,
             delay,
             each: Nanos::ZERO,
+            kilobyte: Nanos::ZERO,
+            queue: Nanos::MAX,
+            mtu: 1500,
+            lose: Vec::new(),
+            sent: 0,
+            overflown: 0,
             busy: Instant::from_nanos(0),
         }
     }
 
-    /// What becomes of a frame that is sent now.
-    pub fn send(&mut self, now: Instant, rng: &mut Rng) -> Vec<Arrival> {
+    /// From the next frame on, those with these numbers are lost; the next one has number 0.
+    pub fn lose_next(&mut self, numbers: &[u64]) {
+        self.lose = numbers.iter().map(|n| n + self.sent).collect();
+    }
+
+    /// What becomes of a frame of `length` bytes that is sent now.
+    pub fn send(&mut self, length: usize, now: Instant, rng: &mut Rng) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
-        if self.cut || rng.percent(self.loss) {
+        let number = self.sent;
+        self.sent += 1;
+        if self.cut || length > self.mtu {
             return arrivals;
         }
-        self.busy = self.busy.max(now).after(self.each);
+        if self.busy.since(now) > self.queue {
+            self.overflown += 1;
+            return arrivals;
+        }
+        let on_wire = length.max(46) as u64 + OVERHEAD;
+        let bytes = Nanos(self.kilobyte.as_nanos() * on_wire / 1000);
+        self.busy = self.busy.max(now).after(self.each.plus(bytes));
+        if rng.percent(self.loss) || self.lose.contains(&number) {
+            return arrivals;
+        }
         let copies = if rng.percent(self.duplicate) { 2 } else { 1 };
         for _ in 0..copies {
             let mut at = self.busy.after(self.delay);

@@ -180,6 +180,53 @@ static int receive_and_reply_in_parts(void)
 	return 0;
 }
 
+static int read_and_write(void)
+{
+	int chid = ChannelCreate(0), coid, rcvid, status;
+	char one[4], two[8];
+	iov_t iov[2];
+	pid_t child;
+
+	WANT(chid > 0, 1);
+	coid = ConnectAttach(0, getpid(), chid, 0, 0);
+	child = fork();
+	if (child == 0) {
+		char reply[16] = "................";
+
+		_exit(MsgSend(coid, "abcdefghij", 10, reply, sizeof(reply)) != 3 ||
+		      memcmp(reply, "answer12.one.two", 16));
+	}
+	rcvid = MsgReceive(chid, one, 2, NULL);
+	WANT(rcvid > 0, 1);
+	WANT(MsgRead(rcvid, one, sizeof(one), 1), 4);
+	WANT(memcmp(one, "bcde", 4), 0);
+	WANT(MsgRead_r(rcvid, two, sizeof(two), 7), 3);
+	WANT(memcmp(two, "hij", 3), 0);
+	WANT(MsgRead(rcvid, two, sizeof(two), 10), 0);
+	SETIOV(&iov[0], one, 1);
+	SETIOV(&iov[1], two, 5);
+	WANT(MsgReadv(rcvid, iov, 2, 2), 6);
+	WANT(one[0], 'c');
+	WANT(memcmp(two, "defgh", 5), 0);
+	WANT(MsgReadv_r(rcvid, iov, 2, 9), 1);
+	WANT(MsgWrite(rcvid, ".one.", 5, 8), 5);
+	WANT(MsgWrite_r(rcvid, ".two of which is clipped", 24, 12), 4);
+	SETIOV(&iov[0], "an", 2);
+	SETIOV(&iov[1], "swer12", 6);
+	WANT(MsgWritev(rcvid, iov, 2, 0), 8);
+	WANT(MsgWritev_r(rcvid, iov, 2, 16), 0);
+	FAILS(MsgRead(rcvid, (void *)8, 4, 0), ESRVRFAULT);
+	FAILS(MsgWrite(rcvid, (void *)8, 4, 0), ESRVRFAULT);
+	WANT(MsgReply(rcvid, 3, NULL, 0), 0);
+	FAILS(MsgRead(rcvid, one, 1, 0), ESRCH);
+	WANT(MsgWrite_r(rcvid, one, 1, 0), -ESRCH);
+	WANT(waitpid(child, &status, 0), child);
+	WANT(status, 0);
+	WANT(ConnectDetach(coid), 0);
+	WANT(ChannelDestroy(chid), 0);
+	return 0;
+}
+
 static int error_numbers(void)
 {
 	struct pair p;
@@ -445,6 +492,7 @@ static const struct {
 } cases[] = {
 	{ "send_forms", send_forms },
 	{ "receive_and_reply_in_parts", receive_and_reply_in_parts },
+	{ "read_and_write", read_and_write },
 	{ "error_numbers", error_numbers },
 	{ "information", information },
 	{ "connection_numbers", connection_numbers },

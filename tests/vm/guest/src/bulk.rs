@@ -136,9 +136,7 @@ pub fn is_whole(message: &[u8]) -> bool {
         return holds(short_seed(message.len()), message);
     }
     match Head::parse(message) {
-        Some(head) => {
-            head.request == message.len() as u64 && holds(head.seed, &message[HEAD..])
-        }
+        Some(head) => head.request == message.len() as u64 && holds(head.seed, &message[HEAD..]),
         None => false,
     }
 }

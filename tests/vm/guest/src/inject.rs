@@ -92,6 +92,8 @@ pub struct Case {
     pub name: &'static str,
     /// The counter that has to move, once a frame.
     pub counter: &'static str,
+    /// How many of the frames, the first ones, are taken.
+    pub taken: u64,
     /// Whether they use up numbers of the session, which cannot go on then.
     pub ends_session: bool,
     /// Options that the receiver must have for it.
@@ -109,10 +111,15 @@ impl Case {
         Self {
             name,
             counter,
+            taken: 0,
             ends_session: false,
             options: &[],
             frames,
         }
+    }
+
+    const fn taking(self, taken: u64) -> Self {
+        Self { taken, ..self }
     }
 
     const fn ends_session(self) -> Self {
@@ -211,24 +218,49 @@ pub const CASES: &[Case] = &[
             .collect()
     }),
     Case::new("fragment", "drop fragment", |s| {
-        let first = Header {
-            flags: 1,
-            ..s.next()
-        };
-        let last = Header {
-            flags: 2,
-            offset: 100,
-            ..s.next()
-        };
-        let middle = Header {
-            flags: 0,
-            offset: 50,
-            ..s.next()
-        };
-        [first, middle, last]
-            .into_iter()
-            .map(|header| s.sized(header, &[0x55; 50]))
+        // The first says where the message ends; the others end elsewhere, or lie behind that.
+        let ends = [(2, 100), (2, 200), (2, 20), (0, 500)];
+        ends.into_iter()
+            .map(|(flags, offset)| {
+                let header = Header {
+                    flags,
+                    offset,
+                    ..s.next()
+                };
+                s.sized(header, &[0x55; 50])
+            })
             .collect()
+    })
+    .taking(1)
+    .ends_session(),
+    Case::new("gap", "drop gap", |s| {
+        // Each leaves a gap before it; 64 of them are kept.
+        (1..=70)
+            .map(|at| {
+                let header = Header {
+                    flags: 0,
+                    offset: 100 * at,
+                    ..s.next()
+                };
+                s.sized(header, &[0x55; 50])
+            })
+            .collect()
+    })
+    .taking(64)
+    .ends_session(),
+    Case::new("missing_of_nothing", "drop ack", |s| {
+        // What a peer misses of a message that was never sent, and lists that are none.
+        let header = Header {
+            kind: kind::NACK,
+            seq: 0x0100_0000,
+            ..s.next()
+        };
+        let range = |offset: u32, length: u32| {
+            [offset.to_le_bytes(), length.to_le_bytes()].concat()
+        };
+        [range(0, 50), range(0, 0), range(u32::MAX, 2), vec![0; 7], vec![1; 65 * 8], vec![]]
+            .map(|payload| s.sized(header, &payload))
+            .to_vec()
     }),
     Case::new("crc", "drop crc", |s| {
         let payload = kif(5, &[1; 11]);
@@ -437,6 +469,13 @@ pub const CASES: &[Case] = &[
             bytes
         };
         let too_much = kif(5, &[1, 2, 3, 4, 10, 0, 0, 0, 0, 0, 5000]);
+        // A write and bytes that were asked for, with more data than there are; a request to read that
+        // is cut off, one with credentials, and one that is too long.
+        let write = kif(8, &[0, 2, 0, 5000]);
+        let transfer = kif(7, &[0, 2, 0, u32::MAX]);
+        let read = kif(6, &[1, 2, 0, 100]);
+        let claimed = kif(0x106, &[1, 2, 0, 100]);
+        let long = kif(6, &[1, 2, 0, 100, 0]);
         let groups = kif(0x100, &[1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]);
         let mut nested = kif(1, &[1, 1, 1, 1, 1]);
         nested.extend(kif(9, &[0, 1, 0, 0]));
@@ -450,6 +489,11 @@ pub const CASES: &[Case] = &[
             &too_much,
             &groups,
             &nested,
+            &write,
+            &transfer,
+            &read[..19],
+            &claimed,
+            &long,
         ])
     })
     .ends_session(),
@@ -461,6 +505,12 @@ pub const CASES: &[Case] = &[
             &kif(5, &[0x7777_7777, 2, 3, 4, 10, 0, 0, 0, 0, 0, 0]),
             &kif(14, &[0x7777_7777]),
             &kif(15, &[0x7777_7777]),
+            // Reading from nobody, which is answered, too; writing to nobody; bytes for nobody.
+            &kif(6, &[1, 0x7777_7777, 0, 100]),
+            &kif(6, &[0x7777_7777, 0, u32::MAX, u32::MAX]),
+            &kif(8, &[0, 0x7777_7777, u32::MAX, 0]),
+            &kif(7, &[0, 0x7777_7777, 0, 0]),
+            &kif(16, &[3, 0x7777_7777, 0, 0]),
         ])
     })
     .ends_session(),

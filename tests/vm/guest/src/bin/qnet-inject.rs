@@ -268,7 +268,7 @@ impl Bench<'_> {
     /// Sends the frames and looks at the counters.
     fn count(&self, case: &Case, session: &Session) -> Outcome<String> {
         let frames = (case.frames)(session);
-        let wanted = frames.len() as u64;
+        let wanted = frames.len() as u64 - case.taken;
         let before = self.counters()?;
         for frame in &frames {
             self.tap.send(frame)?;

@@ -52,13 +52,33 @@ pub(super) const CASES: &[Case] = &[
     Case::new("many_writes", Scope::Both, many_writes),
     Case::new("long_reply_is_clipped", Scope::Both, long_reply_is_clipped),
     Case::new("clients_at_once", Scope::Both, clients_at_once),
-    Case::new("read_of_a_killed_client", Scope::Both, read_of_a_killed_client),
-    Case::new("write_to_a_killed_client", Scope::Both, write_to_a_killed_client),
-    Case::new("read_of_a_detached_client", Scope::Both, read_of_a_detached_client),
-    Case::new("server_killed_in_a_read", Scope::Both, server_killed_in_a_read),
+    Case::new(
+        "read_of_a_killed_client",
+        Scope::Both,
+        read_of_a_killed_client,
+    ),
+    Case::new(
+        "write_to_a_killed_client",
+        Scope::Both,
+        write_to_a_killed_client,
+    ),
+    Case::new(
+        "read_of_a_detached_client",
+        Scope::Both,
+        read_of_a_detached_client,
+    ),
+    Case::new(
+        "server_killed_in_a_read",
+        Scope::Both,
+        server_killed_in_a_read,
+    ),
     Case::new("timeout_in_a_read", Scope::Both, timeout_in_a_read),
     Case::new("hole_in_the_message", Scope::Both, hole_in_the_message),
-    Case::new("hole_in_the_reply_area", Scope::Both, hole_in_the_reply_area),
+    Case::new(
+        "hole_in_the_reply_area",
+        Scope::Both,
+        hole_in_the_reply_area,
+    ),
 ];
 
 /// A megabyte.
@@ -73,7 +93,18 @@ fn echo(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
     for length in [
-        HEAD, 8191, 8192, 8193, 65_535, 65_536, 65_537, 131_072, 200_001, LONG - 1, LONG, LONG + 1,
+        HEAD,
+        8191,
+        8192,
+        8193,
+        65_535,
+        65_536,
+        65_537,
+        131_072,
+        200_001,
+        LONG - 1,
+        LONG,
+        LONG + 1,
     ] {
         let message = long_request(Op::Echo, 0, 0, length);
         let mut reply = vec![0xee; length + 8];
@@ -259,7 +290,10 @@ fn long_reply_is_clipped(world: &World) -> Outcome {
         let message = request(Op::ReplyLength, 0, length as i64, &[]);
         let got = connection.send(&message, &mut reply[..room])?;
         ensure_eq!((got.status, got.len), (length as i64, room.min(length)));
-        ensure!(reply[..got.len] == pattern(1, got.len)[..], "the reply is wrong");
+        ensure!(
+            reply[..got.len] == pattern(1, got.len)[..],
+            "the reply is wrong"
+        );
         ensure_eq!(reply[room..], [0xee; 8]);
     }
     Ok(())
@@ -339,9 +373,8 @@ fn read_of_a_detached_client(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = Arc::new(server.connect()?);
     let theirs = connection.clone();
-    let call = Call::start(move || {
-        theirs.send(&long_request(Op::ReadUntilError, 0, 0, LONG), &mut [])
-    })?;
+    let call =
+        Call::start(move || theirs.send(&long_request(Op::ReadUntilError, 0, 0, LONG), &mut []))?;
     thread::sleep(Duration::from_millis(200));
     ensure!(call.is_blocked(), "the client is not blocked");
     connection.detach()?;
@@ -397,8 +430,7 @@ impl Half {
         ensure!(base != libc::MAP_FAILED, "no memory");
         let base: *mut u8 = base.cast();
         // SAFETY: The second half is ours, and nothing is in it.
-        let status =
-            unsafe { libc::munmap(base.add(Self::LENGTH).cast(), Self::LENGTH) };
+        let status = unsafe { libc::munmap(base.add(Self::LENGTH).cast(), Self::LENGTH) };
         ensure_eq!(status, 0, "unmapping");
         Ok(Self { base })
     }

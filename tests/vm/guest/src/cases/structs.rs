@@ -107,6 +107,13 @@ fn error() -> qnet_error {
     }
 }
 
+fn transfer() -> qnet_transfer {
+    qnet_transfer {
+        size: size::<qnet_transfer>(),
+        ..Default::default()
+    }
+}
+
 fn node_name() -> qnet_node_name {
     qnet_node_name {
         size: size::<qnet_node_name>(),
@@ -158,6 +165,8 @@ fn wrong_pointer(_: &World) -> Outcome {
             QNET_IOC_STRTOND,
             QNET_IOC_REPLY,
             QNET_IOC_ERROR,
+            QNET_IOC_READ,
+            QNET_IOC_WRITE,
         ] {
             // SAFETY: There is nothing at these addresses, which is for the kernel to find out.
             let result = unsafe { sys::ioctl(&channel, number, pointer) };
@@ -236,6 +245,15 @@ fn sizes(_: &World) -> Outcome {
             call_sized(&channel, QNET_IOC_ERROR, size, bad),
             &einval,
         )?;
+        let bad = qnet_transfer { size, ..transfer() };
+        for number in [QNET_IOC_READ, QNET_IOC_WRITE] {
+            fails_with("a transfer", call(&channel, number, bad), &einval)?;
+            fails_with(
+                "a transfer",
+                call_sized(&channel, number, size, bad),
+                &einval,
+            )?;
+        }
         let bad = qnet_node_name {
             size,
             ..node_name()
@@ -356,6 +374,28 @@ fn reserved_fields(_: &World) -> Outcome {
     ] {
         fails_with("a reply", call(&channel, QNET_IOC_REPLY, bad), &einval)?;
     }
+    for bad in [
+        qnet_transfer {
+            flags: 1,
+            ..transfer()
+        },
+        qnet_transfer {
+            reserved: 1,
+            ..transfer()
+        },
+        qnet_transfer {
+            buf: buffer,
+            ..transfer()
+        },
+        qnet_transfer {
+            timeout,
+            ..transfer()
+        },
+    ] {
+        for number in [QNET_IOC_READ, QNET_IOC_WRITE] {
+            fails_with("a transfer", call(&channel, number, bad), &einval)?;
+        }
+    }
     let bad = qnet_error {
         flags: 1,
         ..error()
@@ -466,6 +506,15 @@ fn bad_timeouts(_: &World) -> Outcome {
         fails_with(
             "a receive",
             call(&channel, QNET_IOC_RECEIVE, bad),
+            &[Error::EINVAL],
+        )?;
+        let bad = qnet_transfer {
+            timeout,
+            ..transfer()
+        };
+        fails_with(
+            "a transfer",
+            call(&channel, QNET_IOC_READ, bad),
             &[Error::EINVAL],
         )?;
     }
@@ -629,6 +678,17 @@ fn unknown_rcvid(_: &World) -> Outcome {
             call(&channel, QNET_IOC_REPLY, bad),
             &[Error::ESRCH],
         )?;
+        let bad = qnet_transfer {
+            rcvid,
+            ..transfer()
+        };
+        for number in [QNET_IOC_READ, QNET_IOC_WRITE] {
+            fails_with(
+                "a transfer",
+                call(&connection, number, bad),
+                &[Error::ESRCH],
+            )?;
+        }
         let bad = qnet_error {
             rcvid,
             error: 5,

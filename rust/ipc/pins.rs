@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory of a sending program that frames refer to while it is blocked.
+//!
+//! A long message is not copied: its frames refer to the program's own pages. The program may write
+//! to them as soon as its send returns, so it returns only when nothing refers to them any more.
+//! By then the server has answered, or the sender has given up; either way the other node need not
+//! see what it has not seen.
+
+use crate::{
+    knet::{
+        pages::PinnedUse,
+        user::UserBuf, //
+    },
+    node::{
+        Draft,
+        Node,
+        Peer,
+        Tag, //
+    },
+    proto::wire::kif::Message,
+    stats::Counter, //
+};
+use core::cell::{
+    Cell,
+    RefCell, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// How long a send waits for devices that keep its frames, in milliseconds. What is lost by not
+/// waiting longer is which bytes a frame carries that nobody needs.
+const PATIENCE: u32 = 2000;
+
+/// One message whose data are the program's own pages.
+struct Pinned {
+    session: u32,
+    tag: Tag,
+    used: PinnedUse,
+}
+
+/// What one send has pinned. It belongs to the sending thread.
+pub(crate) struct Pins<'a> {
+    peer: &'a Arc<Peer>,
+    /// The client's handle for the send.
+    handle: u32,
+    list: RefCell<KVec<Pinned>>,
+    next: Cell<u32>,
+}
+
+impl<'a> Pins<'a> {
+    /// Of the send that has the client handle `handle`.
+    pub(super) fn new(peer: &'a Arc<Peer>, handle: u32) -> Self {
+        Self {
+            peer,
+            handle,
+            list: RefCell::new(KVec::new()),
+            next: Cell::new(0),
+        }
+    }
+
+    /// The sender's node.
+    pub(super) fn node(&self) -> &Node {
+        &self.peer.node
+    }
+
+    /// A tag for a message of the send that nothing answers.
+    pub(super) fn tag(&self) -> Tag {
+        let n = self.next.get();
+        self.next.set(n.wrapping_add(1));
+        Tag::Piece {
+            handle: self.handle,
+            n,
+        }
+    }
+
+    /// Makes a message of `len` bytes of `from`, from `offset` on, that will go over `session` under
+    /// `tag`. It refers to the program's pages if that is worth it. Process context.
+    ///
+    /// Errors: as [`Peer::draft`].
+    pub(super) fn draft(
+        &self,
+        session: u32,
+        tag: Tag,
+        message: &Message,
+        from: &UserBuf,
+        offset: usize,
+        len: usize,
+    ) -> Result<Draft> {
+        let mut list = self.list.borrow_mut();
+        // Room first: what is pinned must be remembered.
+        list.reserve(1, GFP_KERNEL)?;
+        let (draft, used) = self.peer.draft_pinned(message, from, offset, len)?;
+        if let Some(used) = used {
+            let stats = &self.peer.node.stats;
+            stats.add(Counter::PinnedFromUser, len as u64);
+            let pinned = Pinned { session, tag, used };
+            list.push(pinned, GFP_KERNEL)?;
+        }
+        Ok(draft)
+    }
+
+    /// Waits until nothing refers to the program's pages. Process context.
+    pub(super) fn release(&self) {
+        let list = core::mem::take(&mut *self.list.borrow_mut());
+        for pinned in list {
+            if !pinned.used.is_unused() {
+                self.peer.give_up(pinned.session, pinned.tag);
+                // Killed, or a device that keeps a frame for ever: see there.
+                let _ = pinned.used.wait_until_unused(PATIENCE);
+            }
+            if pinned.used.was_copied() {
+                self.peer.copies_anyway();
+            }
+        }
+    }
+}

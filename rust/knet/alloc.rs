@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory for values that are too big to pass through a kernel stack.
+
+use core::ptr;
+use kernel::{
+    alloc::Flags,
+    prelude::*, //
+};
+
+/// A copy of `value`, made where it will be. Process or softirq context, as `flags` say.
+///
+/// Errors: `ENOMEM`.
+pub(crate) fn boxed_copy<T: Copy>(value: &'static T, flags: Flags) -> Result<KBox<T>> {
+    let mut place = KBox::<T>::new_uninit(flags)?;
+    // SAFETY: Both are valid for one `T`, and the new one overlaps nothing. A `Copy` type may be
+    // copied byte by byte, after which the place holds a value.
+    unsafe {
+        ptr::copy_nonoverlapping(value, place.as_mut_ptr(), 1);
+        Ok(place.assume_init())
+    }
+}
