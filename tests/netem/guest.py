@@ -85,8 +85,8 @@ class Reader:
 class Guest:
     """The machine with all the cells."""
 
-    def __init__(self, name: str, cells: list[str], seconds: float) -> None:
-        arguments = [word for cell in cells for word in ("--argument", cell)]
+    def __init__(self, name: str, cells: list[str], at_once: int, seconds: float) -> None:
+        arguments = [word for argument in (str(at_once), *cells) for word in ("--argument", argument)]
         self._command = [
             "tools/vm", "run", "--name", name, "--script", "tests/vm/netem.sh", "--timeout", str(seconds),
             "--module", "build/module/stock/qnet.ko", "--programs", _PROGRAMS, "--load", "sch_netem", *arguments,

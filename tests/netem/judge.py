@@ -5,14 +5,15 @@ from .cells import Cell
 from .guest import Outcome
 
 # Reasons that only a frame with a wrong bit, or a fault of ours, can give. Each bit of a frame with a
-# CRC counts, so with it they are `crc`, or what is looked at before the CRC can be.
+# CRC counts, so with it they are `crc`, or what is looked at before the CRC can be. Addresses are not
+# covered by it: a sender's that is wrong makes the packet that of a wrong peer.
 _BROKEN = (
     "short", "endian", "version", "type", "layer", "flags", "length", "offset", "fragment", "crc", "no_crc",
-    "lr_malformed", "kif_malformed", "kif_handle", "kif_unsupported", "tcs_malformed", "nr",
+    "lr_malformed", "kif_malformed", "kif_handle", "kif_unsupported", "tcs_malformed", "nr", "wrong_peer",
 )  # fmt: skip
 _BEHIND_THE_CRC = ("fragment", "kif_malformed", "kif_handle", "kif_unsupported", "tcs_malformed", "nr")
 # Losses that the module has no reason for in any cell.
-_NEVER = ("no_memory", "limit", "wrong_peer")
+_NEVER = ("no_memory", "limit")
 
 
 def judge(cell: Cell, messages: int, outcome: Outcome) -> list[str]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The steps of the tests, in the order in which they run. Documentation/testing.md explains them."""
 
-from .step import Step, cargo, machine, nothing, one, results, unittest
+from .step import Step, cargo, closing, machine, nothing, one, results, unittest
 
 _PROGRAMS = "build/target/userspace/release"
 
@@ -75,6 +75,8 @@ def _in_machines() -> list[Step]:
              _vm("run", "lifecycle", "stock", "--ktap", "script", "--load", "dummy"), machine, "vm", stock),
         Step("lifecycle-debug", "module, nodes and namespaces come and go, debug kernel",
              _vm("run", "lifecycle", "debug", "--ktap", "script", "--kmemleak"), machine, "vm", debug),
+        Step("netem", "messages of all lengths over links with faults, the short form of `make netem`",
+             _python("netem", "--short"), closing, "vm", stock),
         Step("demo", "the demo; its captures judged, and compared with what was sent",
              _python("runner.demo"), results, "vm", stock),
     ]
