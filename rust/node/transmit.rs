@@ -247,7 +247,7 @@ impl Peer {
     ) {
         let chosen = paths.iter().filter(|(at, _)| match via {
             Via::Path(path) => path == *at,
-            Via::Every => true,
+            Via::Every(paths) => paths >> (at & 7) & 1 != 0,
         });
         for (_, path) in chosen {
             let way = Way {

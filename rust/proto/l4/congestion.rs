@@ -202,7 +202,7 @@ impl Congestion {
         if self.budget > 0 {
             return Ok(self.budget);
         }
-        let one = Nanos(span / speed);
+        let one = Nanos(span.div_ceil(speed));
         Err(self.counted.after(one.max(LEAST_PAUSE)))
     }
 

@@ -598,7 +598,7 @@ impl Tx {
             if !known && now >= self.message(seq).last.after(timeout) {
                 let sound = self.again.has(seq) && !self.late.has(seq);
                 self.lose(seq, self.message(seq).flying());
-                if !sound {
+                if !sound && self.again.has(seq) {
                     self.late.put(seq);
                 }
             }
@@ -621,7 +621,8 @@ impl Tx {
     fn retry_oldest(&mut self) {
         let seq = self.oldest;
         self.unsee(seq);
-        if self.message(seq).missing().is_empty() {
+        let message = self.message(seq);
+        if message.is_sent() && message.missing().is_empty() {
             self.change(seq, |message| message.have = FragSet::EMPTY);
         }
         // The time-out has found the rest.

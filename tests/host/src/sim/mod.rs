@@ -293,6 +293,7 @@ impl World {
     /// Lets time pass until `done`, or `end`.
     pub fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) {
         let mut steps = 0u32;
+        let mut busy = 0u32;
         while !done(self) {
             let Some((&(at, serial), _)) = self.todo.first_key_value() else {
                 break;
@@ -302,6 +303,8 @@ impl World {
             }
             let todo = self.todo.remove(&(at, serial)).expect("it was there");
             assert!(at >= self.now, "time does not go back");
+            busy = if at == self.now { busy + 1 } else { 0 };
+            assert!(busy < 100_000, "the clock stands still: {todo:?}");
             self.now = at;
             self.perform(serial, todo);
             steps += 1;

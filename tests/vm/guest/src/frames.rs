@@ -26,6 +26,8 @@ pub mod kind {
     pub const USER: u8 = 8;
     /// An acknowledgement.
     pub const ACK: u8 = 9;
+    /// What is missing of a message.
+    pub const NACK: u8 = 0xa;
     /// The LAN resolver's.
     pub const LRES: u8 = 0xb;
 }

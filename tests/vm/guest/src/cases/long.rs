@@ -37,7 +37,11 @@ use crate::{
         HEAD, //
     },
     sys,
-    world::World,
+    world::{
+        Server,
+        World,
+        PATIENCE, //
+    },
     Outcome, //
 };
 
@@ -84,6 +88,11 @@ pub(super) const CASES: &[Case] = &[
 /// A megabyte.
 const LONG: usize = 1 << 20;
 
+/// The longest message of a case: a megabyte, or less on a slow machine.
+fn longest(world: &World) -> usize {
+    world.times(LONG as u32) as usize
+}
+
 /// A request that has so many bytes.
 fn long_request(op: Op, tag: u32, argument: i64, length: usize) -> Vec<u8> {
     request(op, tag, argument, &pattern(7, length.saturating_sub(HEAD)))
@@ -92,6 +101,7 @@ fn long_request(op: Op, tag: u32, argument: i64, length: usize) -> Vec<u8> {
 fn echo(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
+    let most = longest(world);
     for length in [
         HEAD,
         8191,
@@ -102,9 +112,9 @@ fn echo(world: &World) -> Outcome {
         65_537,
         131_072,
         200_001,
-        LONG - 1,
-        LONG,
-        LONG + 1,
+        most - 1,
+        most,
+        most + 1,
     ] {
         let message = long_request(Op::Echo, 0, 0, length);
         let mut reply = vec![0xee; length + 8];
@@ -155,7 +165,8 @@ fn push_is_told(world: &World) -> Outcome {
 fn read_anywhere(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
-    let mut reply = vec![0; LONG];
+    let most = longest(world);
+    let mut reply = vec![0; most];
     for (length, offset, wanted) in [
         (HEAD, 0, HEAD),
         (HEAD, 3, 5),
@@ -163,13 +174,13 @@ fn read_anywhere(world: &World) -> Outcome {
         (8192, 8191, 100),
         (65_537, 65_536, 1),
         (65_537, 65_530, 100),
-        (LONG, 0, LONG),
-        (LONG, 1, 65_536),
-        (LONG, 777_777, 131_313),
-        (LONG, LONG - 1, LONG),
-        (LONG, LONG, 1),
-        (LONG, u32::MAX as usize, 1),
-        (LONG, 12_345, 0),
+        (most, 0, most),
+        (most, 1, 65_536),
+        (most, most / 3 * 2, most / 8),
+        (most, most - 1, most),
+        (most, most, 1),
+        (most, u32::MAX as usize, 1),
+        (most, 12_345, 0),
     ] {
         let argument = range(offset as u32, wanted as u32);
         let message = long_request(Op::Read, 0, argument, length);
@@ -194,7 +205,7 @@ fn read_anywhere(world: &World) -> Outcome {
 fn read_by_threads(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
-    for (length, threads) in [(3000, 2), (LONG / 2, 3), (LONG, 9)] {
+    for (length, threads) in [(3000, 2), (longest(world) / 2, 3), (longest(world), 9)] {
         let message = long_request(Op::ReadByThreads, 0, threads, length);
         let got = connection.send(&message, &mut [])?;
         ensure_eq!(got.status, 0, "wrong bytes of {length}, {threads} threads");
@@ -334,6 +345,18 @@ fn echoes_long(connection: &Connection, seed: u32, rounds: u32) -> Result<(), St
     Ok(())
 }
 
+/// Waits until the server has begun with the message of tag 1.
+fn wait_begun(server: &Server) -> Outcome {
+    let begun = || {
+        let tags = server.tags();
+        (tags.is_err() || tags.is_ok_and(|tags| tags.contains(&1))).then_some(())
+    };
+    sys::within(PATIENCE, begun).ok_or("the server has not begun")?;
+    // Into the middle of it.
+    thread::sleep(Duration::from_millis(20));
+    Ok(())
+}
+
 /// A client of its own process sends `message` until it is killed, in the middle of what the server
 /// does without end: what that said.
 fn killed(world: &World, message: &[u8], room: usize) -> Outcome<Vec<i32>> {
@@ -347,7 +370,7 @@ fn killed(world: &World, message: &[u8], room: usize) -> Outcome<Vec<i32>> {
         // SAFETY: Ends the child at once.
         unsafe { libc::_exit(1) };
     }
-    thread::sleep(Duration::from_millis(300));
+    wait_begun(&server)?;
     sys::kill(pid, libc::SIGKILL)?;
     ensure_eq!(sys::wait(pid)?, 128 + libc::SIGKILL, "the client's end");
     let mut results = server.wait_results(1)?;
@@ -358,13 +381,17 @@ fn killed(world: &World, message: &[u8], room: usize) -> Outcome<Vec<i32>> {
 }
 
 fn read_of_a_killed_client(world: &World) -> Outcome {
-    let results = killed(world, &long_request(Op::ReadUntilError, 0, 0, LONG), 0)?;
+    let results = killed(
+        world,
+        &long_request(Op::ReadUntilError, 1, 0, longest(world)),
+        0,
+    )?;
     ensure_eq!(results, [Error::ESRCH.errno()]);
     Ok(())
 }
 
 fn write_to_a_killed_client(world: &World) -> Outcome {
-    let results = killed(world, &request(Op::WriteUntilError, 0, 0, &[]), LONG)?;
+    let results = killed(world, &request(Op::WriteUntilError, 1, 0, &[]), LONG)?;
     ensure_eq!(results, [Error::ESRCH.errno()]);
     Ok(())
 }
@@ -373,9 +400,9 @@ fn read_of_a_detached_client(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = Arc::new(server.connect()?);
     let theirs = connection.clone();
-    let call =
-        Call::start(move || theirs.send(&long_request(Op::ReadUntilError, 0, 0, LONG), &mut []))?;
-    thread::sleep(Duration::from_millis(200));
+    let message = long_request(Op::ReadUntilError, 1, 0, longest(world));
+    let call = Call::start(move || theirs.send(&message, &mut []))?;
+    wait_begun(&server)?;
     ensure!(call.is_blocked(), "the client is not blocked");
     connection.detach()?;
     fails_with("the blocked send", call.result()?, &[Error::EBADF])?;
@@ -386,10 +413,9 @@ fn read_of_a_detached_client(world: &World) -> Outcome {
 fn server_killed_in_a_read(world: &World) -> Outcome {
     let mut server = world.server()?;
     let connection = server.connect()?;
-    let call = Call::start(move || {
-        connection.send(&long_request(Op::ReadUntilError, 0, 0, LONG), &mut [])
-    })?;
-    thread::sleep(Duration::from_millis(200));
+    let message = long_request(Op::ReadUntilError, 1, 0, longest(world));
+    let call = Call::start(move || connection.send(&message, &mut []))?;
+    wait_begun(&server)?;
     ensure!(call.is_blocked(), "the client is not blocked");
     server.kill()?;
     fails_with("the blocked send", call.result()?, &[Error::ESRCH])?;
@@ -400,8 +426,8 @@ fn server_killed_in_a_read(world: &World) -> Outcome {
 fn timeout_in_a_read(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
-    let message = long_request(Op::ReadUntilError, 0, 0, LONG);
-    let result = connection.send_timeout(&message, &mut [], Duration::from_millis(300));
+    let message = long_request(Op::ReadUntilError, 0, 0, longest(world));
+    let result = connection.send_timeout(&message, &mut [], Duration::from_secs(1));
     fails_with("the send", result, &[Error::ETIMEDOUT])?;
     ensure_eq!(server.wait_results(1)?, [Error::ESRCH.errno()]);
     echoes(&connection)
