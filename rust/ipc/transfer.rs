@@ -280,7 +280,9 @@ fn put_there(
         nbytes: u32::try_from(nbytes).map_err(|_| EINVAL)?,
     });
     let length = to_usize(nbytes)?;
-    let draft = server.peer.draft(&message, from, to_usize(place)?, length)
+    let draft = server
+        .peer
+        .draft(&message, from, to_usize(place)?, length)
         .map_err(own_fault)?;
     while !transaction.begin_write(nbytes) {
         let mark = transaction.write_mark();

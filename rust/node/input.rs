@@ -15,11 +15,9 @@ use super::{
     Node, //
 };
 use crate::{
-    knet::{
-        skb::{
-            self,
-            RxSkb, //
-        },
+    knet::skb::{
+        self,
+        RxSkb, //
     },
     proto::{
         names::{

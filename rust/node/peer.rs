@@ -856,9 +856,9 @@ impl Peer {
             return Ok(());
         }
         let patience = name_is_free_after(self.node.options.tick());
-        let silent = inner.challenged.is_some_and(|asked| {
-            session.last_heard() < asked && now() >= asked.after(patience)
-        });
+        let silent = inner
+            .challenged
+            .is_some_and(|asked| session.last_heard() < asked && now() >= asked.after(patience));
         if silent {
             inner.challenged = None;
             return Ok(());
@@ -893,7 +893,12 @@ impl Peer {
     }
 
     /// Takes a REM_UP, UP, DOWN or REM_DOWN in, which came over `link` from `mac`. Softirq.
-    pub(super) fn on_control(self: &Arc<Self>, link: &Link, mac: [u8; 6], header: &Header) -> Result<(), Counter> {
+    pub(super) fn on_control(
+        self: &Arc<Self>,
+        link: &Link,
+        mac: [u8; 6],
+        header: &Header,
+    ) -> Result<(), Counter> {
         let verdict = {
             let mut guard = self.inner.lock();
             let inner = &mut *guard;
@@ -1021,6 +1026,10 @@ impl Peer {
         let now = now();
         inner.heard = now;
         transport.hold(self, header, path, skb, now)?;
+        if self.variant.came_by(path) {
+            self.apply_policy(inner);
+        }
+        let transport = inner.transport.as_mut().ok_or(Counter::DropWrongPeer)?;
         if transport.delivering || !transport.has_ready() {
             return Ok(None);
         }
@@ -1125,9 +1134,8 @@ impl Inner {
     fn tell(&mut self, link: &Arc<Link>, mac: [u8; 6]) -> Option<(u8, bool, Option<Path>)> {
         let connected = self.connection != 0;
         let transport = self.transport.as_ref();
-        let failed = |at: u8| {
-            transport.is_some_and(|it| it.session.links().state(at) == PathState::Failed)
-        };
+        let failed =
+            |at: u8| transport.is_some_and(|it| it.session.links().state(at) == PathState::Failed);
         let may_go = |at: u8| !connected || failed(at);
         let (at, added, old) = self.paths.tell(link, mac, now(), may_go)?;
         if let Some(transport) = self.transport.as_mut() {

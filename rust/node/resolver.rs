@@ -89,7 +89,9 @@ pub(super) fn announce_if_due(node: &Arc<Node>) {
         let mut resolver = node.resolver.lock();
         let due = resolver.announcer.poll(now(), &config);
         let announce = resolver.announcer.poll_timeout(now(), &config);
-        let probe = *resolver.probe.get_or_insert(now().after(probe_interval(node)));
+        let probe = *resolver
+            .probe
+            .get_or_insert(now().after(probe_interval(node)));
         if let Some(at) = earliest(announce, Some(probe)) {
             Timer::arm(node, at.as_nanos());
         }

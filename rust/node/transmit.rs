@@ -336,7 +336,10 @@ impl Peer {
         if harvest.came_up {
             self.node.stats.count(Counter::NdUp);
             if verbose {
-                pr_info!("session with {} is up\n", BStr::from_bytes(self.fqnn.as_bytes()));
+                pr_info!(
+                    "session with {} is up\n",
+                    BStr::from_bytes(self.fqnn.as_bytes())
+                );
             }
         }
         if harvest.came_up || harvest.made_room {

@@ -127,10 +127,7 @@ impl Parts {
 
 /// What has come of a message.
 enum Body {
-    Whole {
-        skb: RxSkb,
-        _charge: Option<Charge>,
-    },
+    Whole { skb: RxSkb, _charge: Option<Charge> },
     Parts(KBox<Parts>),
 }
 

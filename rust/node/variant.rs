@@ -57,7 +57,7 @@ impl Variant {
             policy: qos.policy,
             index,
             number: index,
-            qos: Some(qos.clone()),
+            qos: Some(*qos),
             ..Self::plain()
         }
     }
@@ -92,11 +92,11 @@ impl Variant {
         self.qos.as_ref()
     }
 
-    /// A session was opened by `path`.
-    pub(super) fn came_by(&self, path: u8) {
-        if self.origin == Origin::There {
-            self.came.store(1 << (path & 7), Relaxed);
-        }
+    /// The peer opened its session, or sent a message, by `path`. Says whether that is news: then the
+    /// policy has to be applied anew.
+    pub(super) fn came_by(&self, path: u8) -> bool {
+        let bit = 1 << (path & 7);
+        self.origin == Origin::There && self.came.xchg(bit, Relaxed) != bit
     }
 
     /// The paths over the interface that the policy names, by bit. Without a name it is the first.

@@ -29,7 +29,11 @@ def _compare(what: str, page: str, documented: set[str], real: set[str]) -> list
 def counters() -> list[str]:
     """Documentation/statistics.md explains every counter and gauge, and no other."""
     real = set(re.findall(r'^    \w+ = "([^"]+)",', text(Path("rust/stats.rs")), re.MULTILINE))
-    real |= set(re.findall(r'^ +\("([^"]+)", &counters\.', text(Path("rust/procfs.rs")), re.MULTILINE))
+    shown = text(Path("rust/procfs.rs"))
+    real |= set(re.findall(r'^ +\("([^"]+)", &counters\.', shown, re.MULTILINE))
+    of_peers = shown.partition("fn show_peer")[2]
+    real |= set(re.findall(r'^ +\("([^"]+)", ', of_peers, re.MULTILINE))
+    real |= set(re.findall(r': .*\\n", "(\w+)"', of_peers))
     return _compare("counter", "statistics.md", _rows("statistics.md"), real)
 
 
@@ -39,6 +43,8 @@ def options() -> list[str]:
     module = TOP / "build/module/stock/qnet.ko"
     listed = subprocess.run(["modinfo", "-F", "parm", module], check=True, capture_output=True, text=True).stdout
     real |= {line.partition(":")[0] for line in listed.splitlines()}
+    refused = text(Path("tools/qnet/src/option.rs")).partition("const REFUSED")[2].partition("];")[0]
+    real |= set(re.findall(r'\(\s+"([^"]+)",', refused))
     return _compare("option", "options.md", _rows("options.md"), real)
 
 

@@ -184,18 +184,20 @@ impl Congestion {
 
     /// Fragments that may leave at once, and if there are none, when there will be.
     pub fn allowance(&mut self, now: Instant, round_trip: Nanos) -> Result<u32, Instant> {
-        // Two windows a round trip. More than a second earns no more than a burst; without that
-        // limit the product would not fit.
+        // Two windows a round trip. What is longer than both a second and a round trip earns no more
+        // than a burst; without that limit the product would not fit.
         let speed = u64::from(self.window()).saturating_mul(2).max(1);
-        let passed = now.since(self.counted).as_nanos().min(SECOND);
         let span = round_trip.as_nanos().max(1);
+        let passed = now.since(self.counted).as_nanos().min(span.max(SECOND));
         let earned = passed.saturating_mul(speed) / span;
         if earned > 0 {
             let budget = earned.saturating_add(u64::from(self.budget));
             self.budget = u32::try_from(budget).unwrap_or(BURST).min(BURST);
             // What did not earn a whole fragment yet counts the next time.
             self.counted = match budget < u64::from(BURST) {
-                true => self.counted.after(Nanos(earned.saturating_mul(span) / speed)),
+                true => self
+                    .counted
+                    .after(Nanos(earned.saturating_mul(span) / speed)),
                 false => now,
             };
         }

@@ -33,6 +33,9 @@ const MOST_OWED: u32 = 16;
 /// So many fragments behind a gap make it a loss, as in TCP and QUIC.
 const REORDER: u32 = 3;
 
+/// A NACK is repeated so often while nothing more comes.
+const REPEATS: u32 = 2;
+
 /// What becomes of a message, or of a fragment of one, that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RxVerdict {
@@ -96,6 +99,8 @@ pub struct Rx {
     reports: SeqSet,
     /// Fragments that arrived since it was told anything.
     untold: u32,
+    /// How often it was told because no more of them came.
+    quiet: u32,
     /// What was delivered and neither acknowledged nor answered.
     owed: SeqSet,
     /// What caused the next ACK.
@@ -115,6 +120,7 @@ impl Rx {
             partial: SeqSet::EMPTY,
             reports: SeqSet::EMPTY,
             untold: 0,
+            quiet: 0,
             owed: SeqSet::EMPTY,
             cause: first,
             urgent: false,
@@ -174,13 +180,17 @@ impl Rx {
         }
     }
 
-    /// What is to be told now.
-    pub fn poll(&mut self, now: Instant) -> Option<Report> {
+    /// What is to be told now. `hold` is how long an ACK may wait.
+    pub fn poll(&mut self, now: Instant, hold: Nanos) -> Option<Report> {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;
             self.urgent |= !self.owed.is_empty();
             if let Some(seq) = self.partial.first(self.next) {
                 self.reports.put(seq);
+                self.quiet = self.quiet.saturating_add(1);
+                if self.quiet <= REPEATS {
+                    self.due = Some(now.after(hold));
+                }
             }
         }
         if core::mem::take(&mut self.urgent) {
@@ -242,6 +252,7 @@ impl Rx {
             return None;
         }
         self.partial.put(h.seq);
+        self.quiet = 0;
         self.untold = self.untold.saturating_add(1);
         if parts.late() >= REORDER || self.untold >= MOST_OWED {
             parts.reported();
@@ -267,7 +278,10 @@ impl Rx {
         if seq != self.next {
             self.held.put(seq);
             self.hurry(seq);
-            if self.partial.has(self.next) && self.held.len() <= REORDER {
+            // Often at first, and then now and then: a repair may be lost as well.
+            let held = self.held.len();
+            let often = held <= REORDER || held % 4 == 0;
+            if self.partial.has(self.next) && often {
                 self.reports.put(self.next);
             }
             return RxVerdict::Hold;

@@ -108,6 +108,8 @@ struct Msg {
     /// When its first fragment was first sent, and when one last was.
     first: Instant,
     last: Instant,
+    /// When the peer was last found to have more of it.
+    news: Instant,
 }
 
 impl Msg {
@@ -126,6 +128,7 @@ impl Msg {
             moved: false,
             first: Instant::from_nanos(0),
             last: Instant::from_nanos(0),
+            news: Instant::from_nanos(0),
         }
     }
 
@@ -508,12 +511,14 @@ impl Tx {
         self.congestion.turn(now, self.round_trip());
     }
 
-    /// The peer has a part of `seq` and misses these ranges.
+    /// The peer has a part of `seq` and misses these ranges. `hold` is how long it waits for more
+    /// before it says so.
     pub fn missed(
         &mut self,
         seq: u32,
         ranges: impl Iterator<Item = Range>,
         now: Instant,
+        hold: Nanos,
     ) -> Result<(), AckDrop> {
         if ahead(seq, self.begun()) >= 0 {
             return Err(AckDrop::Future);
@@ -525,15 +530,14 @@ impl Tx {
         self.counters.nacked = self.counters.nacked.wrapping_add(1);
         let message = *self.message(seq);
         let sent = FragSet::run(0, message.next);
-        let touched = |set: FragSet, range: Range| {
-            set.or(message.cut.touched(range.offset, range.length))
-        };
+        let touched =
+            |set: FragSet, range: Range| set.or(message.cut.touched(range.offset, range.length));
         let missing = ranges.fold(FragSet::EMPTY, touched).and(sent);
         let news = sent.without(missing).without(message.have);
         if !news.is_empty() {
             self.found(seq, news, now);
         }
-        let lost = self.judge(seq, missing, now);
+        let lost = self.judge(seq, missing, now, hold);
         self.lose(seq, lost);
         self.congestion.turn(now, self.round_trip());
         Ok(())
@@ -544,6 +548,7 @@ impl Tx {
         self.change(seq, |message| {
             message.have = message.have.or(news);
             message.again = message.again.without(news);
+            message.news = now;
         });
         self.note_arrived(seq);
         self.congestion.arrived(news.len(), self.held_back);
@@ -555,14 +560,16 @@ impl Tx {
         }
     }
 
-    /// Which of the fragments that the peer misses are lost, and not just under way: those of which
-    /// it has enough that was sent after them, and all when nothing was sent for a while.
-    fn judge(&self, seq: u32, missing: FragSet, now: Instant) -> FragSet {
+    /// Which of the fragments that the peer misses are lost, and not just under way: those behind
+    /// which it has enough, and all when a round trip is over and no more of them came for as long as
+    /// the peer waits. Only the round trip would not do, because it grows with what is under way.
+    fn judge(&self, seq: u32, missing: FragSet, now: Instant, hold: Nanos) -> FragSet {
         let message = self.message(seq);
         let missing = missing.without(message.again);
-        let round_trip = self.round_trip();
-        let patience = round_trip.plus(Nanos(round_trip.0 / 4));
-        if now > message.last.after(patience) {
+        let over = now >= message.last.after(self.round_trip());
+        // The second report in a row may come a little early.
+        let quiet = now >= message.news.after(Nanos(hold.0 / 2));
+        if over && quiet {
             return missing;
         }
         let later = self.arrived_after(seq, message.path);

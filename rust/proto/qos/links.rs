@@ -275,7 +275,11 @@ impl Links {
     /// The path that a message takes that begins now. `flight` is what is under way on each.
     pub fn choose(&mut self, flight: &[u32; MAX_PATHS]) -> Option<u8> {
         let named = |at: usize| self.is_named(at);
-        let up = |at: usize| self.paths.get(at).is_some_and(|it| it.state == PathState::Up);
+        let up = |at: usize| {
+            self.paths
+                .get(at)
+                .is_some_and(|it| it.state == PathState::Up)
+        };
         match self.policy {
             Policy::Exclusive => return self.best(flight, named),
             Policy::Preferred => {
@@ -331,8 +335,9 @@ impl Links {
         }
     }
 
-    /// A path for a frame of the handshake: each time the next, those that can send first.
-    pub fn next(&mut self) -> Option<u8> {
+    /// A path for a frame of the handshake: each time the next, those that can send first, and of
+    /// those the ones that the policy names.
+    pub fn next_in_turn(&mut self) -> Option<u8> {
         let count = MAX_PATHS as u8;
         let order = |from: u8| (0..count).map(move |step| (from.wrapping_add(step)) % count);
         let from = self.turn;
@@ -342,8 +347,13 @@ impl Links {
             it.state != PathState::Absent && it.carrier && named
         };
         let present = |at: &u8| self.state(*at) != PathState::Absent;
+        let preferred = |at: &u8| {
+            let sound = !matches!(self.state(*at), PathState::Suspect | PathState::Failed);
+            self.policy == Policy::Preferred && self.is_named(usize::from(*at)) && can(at) && sound
+        };
         let path = order(from)
-            .find(can)
+            .find(preferred)
+            .or_else(|| order(from).find(can))
             .or_else(|| order(from).find(present))?;
         self.turn = path.wrapping_add(1) % count;
         Some(path)

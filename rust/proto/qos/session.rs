@@ -47,6 +47,10 @@ use super::tcs::{
     Tcs, //
 };
 
+pub use super::links::{
+    LinkCounters,
+    PathState, //
+};
 pub use super::tcs::{
     ControlDrop,
     DownReason,
@@ -56,10 +60,6 @@ pub use super::tcs::{
 pub use crate::proto::l4::rx::{
     RxDrop,
     RxVerdict, //
-};
-pub use super::links::{
-    LinkCounters,
-    PathState, //
 };
 pub use crate::proto::l4::tx::{
     AckDrop,
@@ -429,7 +429,7 @@ impl Session {
             return Err(AckDrop::State);
         }
         self.links.heard(path, now);
-        let verdict = self.tx.missed(h.seq, ranges, now);
+        let verdict = self.tx.missed(h.seq, ranges, now, self.timers.hold);
         self.note_arrived();
         verdict
     }
@@ -501,7 +501,7 @@ impl Session {
             return None;
         }
         let back = Via::Path(self.links.back());
-        match self.rx.poll(now) {
+        match self.rx.poll(now, self.timers.hold) {
             Some(Report::Ack { cause, next }) => {
                 let ack = Transmit::Ack {
                     seq: cause,
@@ -540,7 +540,7 @@ impl Session {
         let back = Via::Path(self.links.back());
         match packet {
             PacketType::TcsInit => {
-                let path = self.links.next().unwrap_or(self.links.back());
+                let path = self.links.next_in_turn().unwrap_or(self.links.back());
                 (Transmit::Init, Via::Path(path))
             }
             PacketType::TcsDown => {

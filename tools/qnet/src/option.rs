@@ -40,10 +40,38 @@ impl Table for Setting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Assignment(Setting);
 
+/// Options that QNX has and this module refuses, and why. Documentation/options.md lists them.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "no_ack",
+        "Qnet here always acknowledges: without that a message could be lost",
+    ),
+    (
+        "qos_per_pri",
+        "there is no thread whose priority this could be: periodic work is done in softirqs",
+    ),
+    (
+        "qos_tx_pri",
+        "there is no thread whose priority this could be: programs and softirqs transmit",
+    ),
+    (
+        "bind=ip",
+        "Qnet over IP is not built; 'qnet bind INTERFACE' binds an Ethernet interface",
+    ),
+];
+
+/// Whether an assignment is the one that is refused: `NAME=VALUE`, or any value of `NAME`.
+fn refuses(text: &str, what: &str) -> bool {
+    text == what || text.split_once('=').is_some_and(|(name, _)| name == what)
+}
+
 impl FromStr for Assignment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((_, why)) = REFUSED.iter().find(|(what, _)| refuses(text, what)) {
+            return Err((*why).to_owned());
+        }
         match text.split_once('=') {
             Some((name, value)) if !name.is_empty() => Ok(Self(Setting {
                 name: name.to_owned(),
@@ -102,6 +130,15 @@ mod tests {
             name: name.into(),
             value: value.into(),
         }
+    }
+
+    #[test]
+    fn refused_options_say_why() {
+        for text in ["no_ack=1", "qos_tx_pri=10", "qos_per_pri=20", "bind=ip"] {
+            let why = text.parse::<Assignment>().unwrap_err();
+            assert!(why.len() > 30, "{text}: {why}");
+        }
+        assert!("auto_add=0".parse::<Assignment>().is_ok());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::collections::{
 use std::vec::Vec;
 
 use crate::proto::qos::session::{
+    DownReason,
     Event,
     Session, //
 };
@@ -219,6 +220,18 @@ impl World {
         id
     }
 
+    /// The id of the message that was sent last.
+    pub fn last_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Whether a message is under way that wants no answer and is none.
+    pub fn is_pulse(&self, from: usize, to: usize, id: u64) -> bool {
+        let peer = self.nodes[from].peers.get(to);
+        let kind = peer.and_then(|peer| peer.kind_of(id));
+        kind == Some(Kind::Pulse)
+    }
+
     /// Gives a message up, and says whether that could be.
     pub fn give_up(&mut self, from: usize, to: usize, id: u64) -> bool {
         let (could, did) = self.nodes[from].give_up(to, id, self.now);
@@ -247,6 +260,33 @@ impl World {
             Todo::Fire { node: at, .. } | Todo::Answer { node: at, .. } => *at == node,
         };
         self.todo.retain(|_, todo| !its(todo));
+    }
+
+    /// Why and when the sessions of a node ended.
+    pub fn downs(&self, node: usize) -> Vec<(Instant, DownReason)> {
+        let mine = self.events.iter().filter(|(_, who, ..)| *who == node);
+        mine.filter_map(|(at, _, _, event)| match event {
+            Event::Down(reason) => Some((*at, *reason)),
+            Event::Up => None,
+        })
+        .collect()
+    }
+
+    /// Opens a connection by a message, lets it come to rest and forgets what was recorded.
+    pub fn connect(&mut self, from: usize, to: usize) {
+        self.send(from, to, Kind::Pulse);
+        assert!(self.run_to_rest(Nanos::from_secs(60)));
+        self.run_for(Nanos::from_millis(5));
+        self.forget();
+    }
+
+    /// Forgets what was recorded.
+    pub fn forget(&mut self) {
+        self.sent.clear();
+        self.events.clear();
+        self.deliveries.clear();
+        self.answers.clear();
+        self.frames = 0;
     }
 
     /// Lets a frame that was sent before arrive once more.

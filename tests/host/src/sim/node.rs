@@ -404,6 +404,12 @@ impl Peer {
         self.sent.len() + self.backlog.len()
     }
 
+    /// What a message is for that was pushed and neither freed nor given up.
+    pub fn kind_of(&self, id: u64) -> Option<Kind> {
+        let mut sent = self.sent.values();
+        sent.find(|it| it.id == id && !it.given_up).map(|it| it.kind)
+    }
+
     /// The number of a message that was pushed and not freed.
     pub fn seq_of(&self, id: u64) -> Option<u32> {
         let mut sent = self.sent.iter();
