@@ -16,7 +16,7 @@ KDIR ?=
 
 export PREFIX DESTDIR KERNEL KDIR
 
-.PHONY: all module userspace install uninstall demo check lint host kunit vm bench setup clean distclean help
+.PHONY: all module userspace install uninstall demo check lint host kunit vm netem bench setup clean distclean help
 
 all: module
 
@@ -44,6 +44,9 @@ check:
 lint host kunit vm:
 	@tests/run $@
 
+netem:
+	@tools/netem.sh
+
 bench:
 	@tools/bench.sh
 
@@ -68,6 +71,7 @@ help:
 	'make host          protocol and user space on this machine' \
 	'make kunit         suites in the module, on the debug kernel' \
 	'make vm            end to end in virtual machines' \
+	'make netem       messages of all lengths over links with every pair of faults (under 45 minutes)' \
 	'make bench       instructions a round trip costs' \
 	'make setup       only set up what demo and check need' \
 	'make clean       remove what was built here; distclean: the build root, too'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The steps of the tests, in the order in which they run. Documentation/testing.md explains them."""
 
-from .step import Step, cargo, machine, nothing, one, results, unittest
+from .step import Step, cargo, closing, machine, nothing, one, results, unittest
 
 _PROGRAMS = "build/target/userspace/release"
 
@@ -75,6 +75,24 @@ def _in_machines() -> list[Step]:
              _vm("run", "lifecycle", "stock", "--ktap", "script", "--load", "dummy"), machine, "vm", stock),
         Step("lifecycle-debug", "module, nodes and namespaces come and go, debug kernel",
              _vm("run", "lifecycle", "debug", "--ktap", "script", "--kmemleak"), machine, "vm", debug),
+        Step("netem", "messages of all lengths over links with faults, the short form of `make netem`",
+             _python("netem", "--short"), closing, "vm", stock),
+        Step("links", "two and four links, one cut or changed under load, the short form",
+             _vm("run", "links", "stock", "--ktap", "script", "--argument", "short"), machine, "vm", stock),
+        Step("through", "frames through bridge, macvlan, VLAN, bond, mirred",
+             _vm("run", "through", "stock", "--ktap", "script", *_loads(
+                 "bridge", "macvlan", "8021q", "bonding", "sch_ingress", "cls_matchall", "act_mirred", "dummy")),
+             machine, "vm", stock),
+        Step("namespaces-32", "32 nodes on one bridge",
+             _vm("run", "namespaces32", "stock", "--ktap", "script", "--load", "bridge", "--argument", "20"),
+             machine, "vm", stock),
+        Step("copies", "how often a byte of a message is copied",
+             _vm("run", "copies", "stock", "--ktap", "script"), machine, "vm", stock),
+        Step("wire", "ten thousand messages of all kinds over a lossy link, recorded",
+             _vm("run", "wire", "stock", "--ktap", "script", "--add", "/usr/bin/dumpcap"), machine, "vm", stock),
+        Step("wire-judge", "every frame of them, judged by tshark",
+             _python("wire_judge", *_kinds("FRAGMENT", "NACK", "ACK", "MSGREAD", "MSGREAD_XFER", "MSGREPLY", "TCS_INIT"),
+                     "build/vm/wire/out/wire.pcapng"), one, "vm", ("wire",)),
         Step("demo", "the demo; its captures judged, and compared with what was sent",
              _python("runner.demo"), results, "vm", stock),
     ]
@@ -88,6 +106,14 @@ def _cargo(folder: str, verb: str, *words: str) -> list[str]:
     target = "host" if folder == "tests/host" else "userspace"
     script = 'cd "$1" && export CARGO_TARGET_DIR="/src/qnet/build/target/$2" && shift 2 && exec nice cargo "$@"'
     return ["sh", "-c", script, "sh", folder, target, verb, "--locked", *words]
+
+
+def _kinds(*kinds: str) -> list[str]:
+    return [word for kind in kinds for word in ("--kind", kind)]
+
+
+def _loads(*modules: str) -> list[str]:
+    return [word for module in modules for word in ("--load", module)]
 
 
 def _vm(kind: str, script: str, kernel: str, *options: str) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`python3 -m wire_judge [--show N] FILE...`: prints the verdict on captures; status 1 when one is bad."""
+"""`python3 -m wire_judge [--show N] [--kind KIND]... FILE...`: prints the verdict on captures; status 1 when one is bad."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ def main() -> int:
     """Judges the captures that are named."""
     parser = argparse.ArgumentParser(prog="wire_judge")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print tshark's decode of the first N frames")
+    parser.add_argument("--kind", action="append", default=[], help="of frame that must be there (repeatable)")
     parser.add_argument("files", nargs="+", type=Path)
     options = parser.parse_args()
     verdicts = [(path, verdict.of(path)) for path in options.files]
@@ -24,6 +25,11 @@ def main() -> int:
         print(f"{path}: {found.line()}")
         for words in found.complaints[:20]:
             print(f"  {words}")
+    kinds = {kind for _, found in verdicts for kind in found.kinds()}
+    absent = [kind for kind in options.kind if kind not in kinds]
+    if absent:
+        print(f"no frame is {' or '.join(absent)}; there are {', '.join(sorted(kinds))}")
+        return 1
     return 0 if all(found.good for _, found in verdicts) else 1
 
 

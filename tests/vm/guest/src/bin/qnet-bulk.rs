@@ -121,8 +121,8 @@ enum ReplyLength {
 struct Client {
     #[command(flatten)]
     target: Target,
-    /// Messages of all threads together; without, as many as the time allows
-    #[arg(long, required_unless_present = "duration")]
+    /// Messages of all threads together; without, as many as there is time for
+    #[arg(long, required_unless_present_any = ["duration", "until"])]
     messages: Option<u64>,
     /// Threads that send, each on a connection of its own
     #[arg(long, default_value_t = 1)]
@@ -142,6 +142,9 @@ struct Client {
     /// Stop after so many seconds
     #[arg(long)]
     duration: Option<f64>,
+    /// Stop when this file appears
+    #[arg(long)]
+    until: Option<PathBuf>,
     /// Print the figures as one line of JSON
     #[arg(long)]
     json: bool,
@@ -422,6 +425,15 @@ impl Client {
             let duration = Duration::try_from_secs_f64(seconds)?;
             thread::spawn(move || {
                 thread::sleep(duration);
+                over.store(true, Ordering::Relaxed);
+            });
+        }
+        if let Some(file) = self.until.clone() {
+            let over = over.clone();
+            thread::spawn(move || {
+                while !file.exists() {
+                    thread::sleep(Duration::from_millis(20));
+                }
                 over.store(true, Ordering::Relaxed);
             });
         }
