@@ -7,6 +7,7 @@
 //! delivering and waking happen after the lock is dropped.
 
 use super::{
+    charge::Accounts,
     frame::{
         Draft,
         OVERHEAD, //
@@ -225,7 +226,7 @@ pub(crate) struct Peer {
     /// Connections of its clients that lead here.
     clients: Atomic<i32>,
     /// Bytes of its frames that wait here.
-    pub(super) waiting: Atomic<i64>,
+    pub(super) accounts: Accounts,
     /// Frames to it are copied on their way, as by a virtual link.
     copies: AtomicFlag,
     #[pin]
@@ -284,7 +285,7 @@ impl Peer {
                 variant,
                 users: Atomic::new(0),
                 clients: Atomic::new(0),
-                waiting: Atomic::new(0),
+                accounts: Accounts::new(),
                 copies: AtomicFlag::new(false),
                 inner <- new_spinlock_bh!(Inner {
                     paths: Paths::new(),

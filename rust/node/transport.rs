@@ -339,7 +339,7 @@ impl Transport {
         // for has a reserve.
         let whole = header.flags.contains(Flags::WHOLE);
         let charge = match (early, whole) {
-            (true, _) => Some(Charge::pay(peer, &skb).ok_or(Counter::DropLimit)?),
+            (true, _) => Some(Charge::pay_early(peer, &skb).ok_or(Counter::DropLimit)?),
             (false, false) => Some(Charge::pay_next(peer, &skb).ok_or(Counter::DropLimit)?),
             (false, true) => None,
         };
