@@ -15,8 +15,7 @@ profiles=$CARGO_TARGET_DIR/profiles
 # Counting branches is not stable yet; the compiler of the distribution is told to allow it.
 export RUSTC_BOOTSTRAP=1
 export RUSTFLAGS="-C instrument-coverage -Z coverage-options=branch"
-# Optimized code would merge branches. Without optimization a part of the cases has to do.
-export CARGO_PROFILE_DEV_OPT_LEVEL=0
+# A part of the random cases has to do.
 : "${QNET_CASES:=10}"
 export QNET_CASES
 
@@ -28,7 +27,8 @@ cargo test --locked --tests --no-run >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 cargo test --locked --tests >>"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 
 llvm-profdata merge --sparse --output="$profiles/all.profdata" "$profiles"/*.profraw
-objects=$(sed -n 's/.*Executable .*(\(.*\))$/--object=\1/p' "$log" | sort -u)
+# The first program is an argument, the others are options.
+objects=$(sed -n 's/.*Executable .*(\(.*\))$/--object=\1/p' "$log" | sort -u | sed '1s/--object=//')
 # shellcheck disable=SC2086 # One argument a line, without blanks in them.
 llvm-cov export --format=text --summary-only --instr-profile="$profiles/all.profdata" $objects "$top"/rust/proto \
 	>"$profiles/summary.json"
