@@ -130,7 +130,7 @@ impl Flags {
 
     /// The flags of a fragment.
     pub const fn of_fragment(first: bool, last: bool) -> Self {
-        Self(first as u8 | (last as u8) << 1)
+        Self(first as u8 | ((last as u8) << 1))
     }
 
     /// The flags that travel as `bits`.
