@@ -16,7 +16,7 @@ KDIR ?=
 
 export PREFIX DESTDIR KERNEL KDIR
 
-.PHONY: all module userspace install uninstall demo check lint host kunit vm bench setup clean distclean help
+.PHONY: all module userspace install uninstall demo check lint host kunit vm bench coverage setup clean distclean help
 
 all: module
 
@@ -47,6 +47,9 @@ lint host kunit vm:
 bench:
 	@tools/bench.sh
 
+coverage:
+	@tests/run coverage
+
 setup:
 	@tools/setup.sh stock debug
 
@@ -69,5 +72,6 @@ help:
 	'make kunit         suites in the module, on the debug kernel' \
 	'make vm            end to end in virtual machines' \
 	'make bench       instructions a round trip costs' \
+	'make coverage    which branches of the protocol its tests take' \
 	'make setup       only set up what demo and check need' \
 	'make clean       remove what was built here; distclean: the build root, too'
