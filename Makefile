@@ -16,7 +16,7 @@ KDIR ?=
 
 export PREFIX DESTDIR KERNEL KDIR
 
-.PHONY: all module userspace install uninstall demo check lint host kunit vm netem bench setup clean distclean help
+.PHONY: all module userspace install uninstall demo check lint host kunit vm netem bench coverage setup clean distclean help
 
 all: module
 
@@ -50,6 +50,9 @@ netem:
 bench:
 	@tools/bench.sh
 
+coverage:
+	@tests/run coverage
+
 setup:
 	@tools/setup.sh stock debug
 
@@ -73,5 +76,6 @@ help:
 	'make vm            end to end in virtual machines' \
 	'make netem       messages of all lengths over links with every pair of faults (under 45 minutes)' \
 	'make bench       instructions a round trip costs' \
+	'make coverage    which branches of the protocol its tests take' \
 	'make setup       only set up what demo and check need' \
 	'make clean       remove what was built here; distclean: the build root, too'

@@ -82,15 +82,17 @@ impl Cut {
         if length == 0 || offset >= self.length {
             return FragSet::EMPTY;
         }
-        let last_byte = offset.saturating_add(length - 1).min(self.length - 1);
+        let end = offset.saturating_add(length).min(self.length);
+        let last_byte = end.saturating_sub(1);
         let first = offset.checked_div(self.each).unwrap_or(0);
         let last = last_byte.checked_div(self.each).unwrap_or(0);
-        FragSet::run(first, (last - first).saturating_add(1).min(count))
+        let n = last.saturating_sub(first).saturating_add(1);
+        FragSet::run(first, n.min(count))
     }
 
     /// How many bytes the fragments of `set` have.
     pub const fn bytes(&self, set: FragSet) -> u32 {
-        let last = self.count() - 1;
+        let last = self.count().saturating_sub(1);
         let full = set.len().saturating_mul(self.each);
         if set.has(last) {
             let short = self.each.saturating_sub(self.fragment(last).length);

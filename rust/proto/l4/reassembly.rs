@@ -128,7 +128,7 @@ impl Reassembly {
             .filter(|(from, to)| from < to)
             .map(|(from, to)| Range {
                 offset: from,
-                length: to - from,
+                length: to.saturating_sub(from),
             })
             .take(MAX_RANGES)
     }
@@ -151,7 +151,7 @@ impl Reassembly {
         let before = self.spans.first().is_some_and(|span| span.start > 0);
         match self.count {
             0 => 0,
-            n => n - 1 + usize::from(before),
+            n => n.saturating_sub(1).saturating_add(usize::from(before)),
         }
     }
 
@@ -160,8 +160,8 @@ impl Reassembly {
     fn cover(&mut self, new: Span, open_end: bool) -> Brought {
         let spans = self.spans.get(..self.count).unwrap_or(&[]);
         // Those in between touch or overlap the new one.
-        let from = spans.iter().filter(|span| span.end < new.start).count();
-        let to = spans.iter().filter(|span| span.start <= new.end).count();
+        let from = spans.partition_point(|span| span.end < new.start);
+        let to = spans.partition_point(|span| span.start <= new.end);
         let touched = spans.get(from..to).unwrap_or(&[]);
         let (Some(first), Some(last)) = (touched.first(), touched.last()) else {
             return self.open(from, new, open_end);
@@ -183,15 +183,17 @@ impl Reassembly {
             Some(span) if at > 0 => span.start,
             _ => new.start,
         };
-        let gaps = self.count + usize::from(first > 0) + usize::from(open_end);
-        if gaps > MAX_GAPS {
+        let ends = usize::from(first > 0).saturating_add(usize::from(open_end));
+        if self.count.saturating_add(ends) > MAX_GAPS {
             return Brought::Gap;
         }
         let mut carried = new;
-        for place in self.spans.iter_mut().skip(at).take(self.count + 1 - at) {
+        let count = self.count.saturating_add(1);
+        let behind = count.saturating_sub(at);
+        for place in self.spans.iter_mut().skip(at).take(behind) {
             carried = core::mem::replace(place, carried);
         }
-        self.count += 1;
+        self.count = count;
         Brought::New
     }
 

@@ -302,9 +302,9 @@ impl Links {
             PathState::Claimed => Some(2),
             PathState::Failed => Some(3),
         };
-        let paths = self.paths.iter().zip(flight).enumerate();
-        let known = paths.filter(|(at, _)| may(*at));
-        let ranked = known.filter_map(|(at, (it, flight))| Some((rank(it)?, *flight, at)));
+        let known = self.numbered().zip(flight);
+        let known = known.filter(|((at, _), _)| may(*at));
+        let ranked = known.filter_map(|((at, it), flight)| Some((rank(it)?, *flight, at)));
         let (.., at) = ranked.min()?;
         u8::try_from(at).ok()
     }
@@ -324,7 +324,7 @@ impl Links {
     /// and goes only where the peer was heard, unless that is nowhere.
     pub fn every(&self, message: bool) -> u8 {
         let mask = |may: &dyn Fn(&Path) -> bool| {
-            let taken = self.paths.iter().enumerate().filter(|(_, it)| may(it));
+            let taken = self.numbered().filter(|(_, it)| may(it));
             taken.fold(0u8, |mask, (at, _)| mask | (1 << (at & 7)))
         };
         let present = mask(&|it| it.state != PathState::Absent && it.carrier);
@@ -340,7 +340,7 @@ impl Links {
 
     /// A path for a frame of the handshake: each time the next, those that can send first, and of
     /// those the ones that the policy names.
-    pub fn next_in_turn(&mut self) -> Option<u8> {
+    pub fn next_path(&mut self) -> Option<u8> {
         let count = MAX_PATHS as u8;
         let order = |from: u8| (0..count).map(move |step| (from.wrapping_add(step)) % count);
         let from = self.turn;
@@ -402,7 +402,7 @@ impl Links {
 
     /// When the session is dead, if no path answers until then.
     fn death(&self, timers: &Timers) -> Option<Instant> {
-        let usable = self.paths.iter().enumerate().filter(|(at, it)| {
+        let usable = self.numbered().filter(|(at, it)| {
             let may = self.policy != Policy::Exclusive || self.is_named(*at);
             it.state != PathState::Absent && may
         });
@@ -437,6 +437,11 @@ impl Links {
             PathState::Up if !it.asked => Some(it.heard.after(timers.idle).max(it.ping_at)),
             _ => Some(it.ping_at),
         }
+    }
+
+    /// The paths with their numbers.
+    fn numbered(&self) -> impl Iterator<Item = (usize, &Path)> {
+        (0..MAX_PATHS).zip(&self.paths)
     }
 
     fn is_named(&self, at: usize) -> bool {

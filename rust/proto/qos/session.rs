@@ -540,7 +540,7 @@ impl Session {
         let back = Via::Path(self.links.back());
         match packet {
             PacketType::TcsInit => {
-                let path = self.links.next_in_turn().unwrap_or(self.links.back());
+                let path = self.links.next_path().unwrap_or(self.links.back());
                 (Transmit::Init, Via::Path(path))
             }
             PacketType::TcsDown => {

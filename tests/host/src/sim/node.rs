@@ -872,7 +872,7 @@ impl Peer {
             Via::Path(path) => 1 << path,
             Via::Every(paths) => paths,
         };
-        for path in (0..MAX_PATHS as u8).filter(|path| paths >> path & 1 != 0) {
+        for path in (0..MAX_PATHS as u8).filter(|path| (paths >> path) & 1 != 0) {
             did.push(Did::Sent {
                 to,
                 path,
