@@ -7,7 +7,10 @@
 //! into the [`Exchange`], on another by messages that name it. An exchange ends with the call that
 //! made it: what comes for it later finds no handle.
 
-use super::transaction::Payload;
+use super::transaction::{
+    Payload,
+    Transaction, //
+};
 use crate::{
     knet::{
         lock::SpinLockBh,
@@ -30,6 +33,7 @@ use crate::{
     },
     stats::Gauge, //
 };
+use core::ptr;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -81,6 +85,8 @@ impl Inner {
 pub(crate) struct Exchange {
     /// The client's node, and the session by which it is asked; `None` on this node.
     way: Option<(Arc<Peer>, u32)>,
+    /// The address of the transaction, which lives as long as the call, so that it names it.
+    transaction: usize,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// The server's thread waits here.
@@ -92,10 +98,15 @@ impl Exchange {
     /// An exchange of `pieces`.
     ///
     /// Errors: `ENOMEM`.
-    pub(super) fn new(pieces: Pieces, way: Option<(Arc<Peer>, u32)>) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        transaction: &Transaction,
+        pieces: Pieces,
+        way: Option<(Arc<Peer>, u32)>,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 way,
+                transaction: ptr::from_ref(transaction).addr(),
                 inner <- new_spinlock_bh!(Inner {
                     pieces,
                     data: [const { None }; WINDOW],
@@ -113,6 +124,11 @@ impl Exchange {
             Some((mine, number)) => *number == session && Arc::ptr_eq(mine, peer),
             None => false,
         }
+    }
+
+    /// Whether it is with the client of that transaction.
+    fn is_of(&self, transaction: &Transaction) -> bool {
+        self.transaction == ptr::from_ref(transaction).addr()
     }
 
     /// The client answered: `nbytes` bytes at `offset` were read, and are in `data`, or written.
@@ -212,17 +228,32 @@ impl Exchange {
 /// An exchange in the node's table, by whose handle the client's node knows it.
 pub(super) struct Entered<'a> {
     node: &'a Node,
+    transaction: &'a Transaction,
     pub(super) handle: u32,
 }
 
 impl<'a> Entered<'a> {
     /// Enters it.
     ///
-    /// Errors: `ENOMEM`, `EAGAIN` when too many are under way.
-    pub(super) fn new(node: &'a Node, exchange: &Arc<Exchange>) -> Result<Self> {
+    /// Errors: `ENOMEM`, `EAGAIN` when too many are under way, `ESRCH` when the client is gone.
+    pub(super) fn new(
+        node: &'a Node,
+        transaction: &'a Transaction,
+        exchange: &Arc<Exchange>,
+    ) -> Result<Self> {
         let handle = node.ipc.exchanges.lock().insert(exchange.clone())?;
         node.stats.enter(Gauge::Exchanges);
-        Ok(Self { node, handle })
+        transaction.exchange_begins();
+        let entered = Self {
+            node,
+            transaction,
+            handle,
+        };
+        // Who finished the transaction before that may have found no exchange to end.
+        if transaction.is_finished() {
+            return Err(ESRCH);
+        }
+        Ok(entered)
     }
 }
 
@@ -230,18 +261,29 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let ended = self.node.ipc.exchanges.lock().remove(self.handle);
         drop(ended);
+        self.transaction.exchange_ends();
         self.node.stats.leave(Gauge::Exchanges);
     }
 }
 
+/// The client of `transaction`, on another node, does not wait any more. Legal in softirq.
+pub(super) fn client_gone(transaction: &Transaction) {
+    refuse_each(transaction.node(), |exchange| exchange.is_of(transaction));
+}
+
 /// A session with `peer` has ended: the clients behind it are gone.
 pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
-    let exchanges = &peer.node.ipc.exchanges;
+    refuse_each(&peer.node, |exchange| exchange.is_by(peer, session));
+}
+
+/// Ends the exchanges that `is_it` knows: their clients are gone.
+fn refuse_each(node: &Node, is_it: impl Fn(&Exchange) -> bool) {
+    let exchanges = &node.ipc.exchanges;
     let mut place = 0;
     loop {
         let next = exchanges
             .lock()
-            .find_from(place, |exchange| exchange.is_by(peer, session))
+            .find_from(place, |exchange| is_it(exchange))
             .map(|(handle, exchange)| (handle, exchange.clone()));
         let Some((handle, exchange)) = next else {
             return;

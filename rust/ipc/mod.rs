@@ -398,8 +398,8 @@ mod tests {
     }
 
     /// An exchange that has asked for one byte.
-    fn asked() -> Result<Arc<Exchange>> {
-        let exchange = Exchange::new(Pieces::new(0, 1, 1), None)?;
+    fn asked(of: &Transaction) -> Result<Arc<Exchange>> {
+        let exchange = Exchange::new(of, Pieces::new(0, 1, 1), None)?;
         let later = now_ns() + 1;
         let waited = exchange.run(Some(later), |_| Ok(()), |_, _| Ok(()));
         assert_eq!(waited.err(), Some(ETIMEDOUT));
@@ -411,7 +411,7 @@ mod tests {
         let scene = Scene::new()?;
         for answered in [true, false] {
             let message = scene.message(10, 1)?;
-            let exchange = asked()?;
+            let exchange = asked(&message)?;
             assert!(message.push(read_by(&exchange)).is_ok());
             if answered {
                 assert!(message.finish(Event::Answer, Outcome::done()).is_ok());
@@ -431,7 +431,7 @@ mod tests {
     fn what_is_asked_of_a_client_is_bounded() -> Result {
         let scene = Scene::new()?;
         let message = scene.message(10, 1)?;
-        let exchange = asked()?;
+        let exchange = asked(&message)?;
         for _ in 0..MAX_READS {
             assert!(message.push(read_by(&exchange)).is_ok());
         }
@@ -458,7 +458,9 @@ mod tests {
 
     #[test]
     fn an_exchange_takes_what_it_asked_for() -> Result {
-        let exchange = Exchange::new(Pieces::new(7, 2, 1), None)?;
+        let scene = Scene::new()?;
+        let message = scene.message(10, 1)?;
+        let exchange = Exchange::new(&message, Pieces::new(7, 2, 1), None)?;
         assert!(!exchange.arrived(7, 1, None));
         let mut asked = 0;
         let mut taken = 0;

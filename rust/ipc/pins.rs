@@ -10,6 +10,7 @@
 use crate::{
     knet::{
         pages::PinnedUse,
+        timer::now_ns,
         user::UserBuf, //
     },
     node::{
@@ -30,9 +31,12 @@ use kernel::{
     sync::Arc, //
 };
 
-/// How long a send waits for devices that keep its frames, in milliseconds. What is lost by not
+/// How long a send waits for devices that keep its frames, in nanoseconds. What is lost by not
 /// waiting longer is which bytes a frame carries that nobody needs.
-const PATIENCE: u32 = 2000;
+const PATIENCE: u64 = 2_000_000_000;
+
+/// How many messages of one send refer to the program's pages at a time.
+const MOST: usize = 16;
 
 /// One message whose data are the program's own pages.
 struct Pinned {
@@ -90,6 +94,11 @@ impl<'a> Pins<'a> {
         len: usize,
     ) -> Result<Draft> {
         let mut list = self.list.borrow_mut();
+        list.retain(|pinned| !pinned.used.is_unused());
+        if list.len() >= MOST {
+            // A server that reads again and again does not make the program's memory stay for ever.
+            return self.peer.draft(message, from, offset, len);
+        }
         // Room first: what is pinned must be remembered.
         list.reserve(1, GFP_KERNEL)?;
         let (draft, used) = self.peer.draft_pinned(message, from, offset, len)?;
@@ -105,12 +114,16 @@ impl<'a> Pins<'a> {
     /// Waits until nothing refers to the program's pages. Process context.
     pub(super) fn release(&self) {
         let list = core::mem::take(&mut *self.list.borrow_mut());
+        for pinned in list.iter().filter(|pinned| !pinned.used.is_unused()) {
+            self.peer.give_up(pinned.session, pinned.tag);
+        }
+        let until = now_ns().saturating_add(PATIENCE);
         for pinned in list {
-            if !pinned.used.is_unused() {
-                self.peer.give_up(pinned.session, pinned.tag);
-                // Killed, or a device that keeps a frame for ever: see there.
-                let _ = pinned.used.wait_until_unused(PATIENCE);
-            }
+            let left = until.saturating_sub(now_ns()) / 1_000_000;
+            // Killed, or a device that keeps a frame for ever: see there.
+            let _ = pinned
+                .used
+                .wait_until_unused(u32::try_from(left).unwrap_or(0));
             if pinned.used.was_copied() {
                 self.peer.copies_anyway();
             }

@@ -193,7 +193,11 @@ impl Asker {
                     Err(error) if error == EINTR || error == ETIMEDOUT => {
                         self.refuse(offset, ESRCH);
                     }
-                    Err(_) => self.refuse(offset, EAGAIN),
+                    // There was no memory, or no room: the server asks again.
+                    Err(error) if error == ENOMEM || error == ENOBUFS || error == EAGAIN => {
+                        self.refuse(offset, EAGAIN);
+                    }
+                    Err(error) => self.refuse(offset, error),
                 }
             }
         }

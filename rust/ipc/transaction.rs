@@ -297,6 +297,8 @@ pub(crate) struct Transaction {
     /// The local connection id of the session that an outgoing message takes; 0: it stays on this
     /// node, or has not left.
     session: Atomic<u32>,
+    /// Calls of the server that wait for the client on another node.
+    exchanges: Atomic<u32>,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// The sender waits here.
@@ -363,6 +365,7 @@ impl Transaction {
                 client,
                 sender,
                 session: Atomic::new(0),
+                exchanges: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
                     state: State::Sent,
                     payload,
@@ -494,7 +497,21 @@ impl Transaction {
         };
         drop(payload);
         self.done.wake_all();
+        if self.exchanges.load(Relaxed) != 0 {
+            // Who reads from the client, or writes to it, waits for nothing any more.
+            super::exchange::client_gone(self);
+        }
         Ok(())
+    }
+
+    /// A thread of the server begins to read from the client on another node, or to write to it.
+    pub(super) fn exchange_begins(&self) {
+        self.exchanges.fetch_add(1, Relaxed);
+    }
+
+    /// It has ended.
+    pub(super) fn exchange_ends(&self) {
+        self.exchanges.fetch_sub(1, Relaxed);
     }
 
     /// Whether the outcome is decided.

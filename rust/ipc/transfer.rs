@@ -129,7 +129,7 @@ pub(super) fn pull(
     let end = match &transaction.client {
         Client::Thread { .. } => {
             let pieces = Pieces::new(offset, length, MAX_DATA as u32);
-            let exchange = Exchange::new(pieces, None)?;
+            let exchange = Exchange::new(transaction, pieces, None)?;
             let ask = |piece: Piece| {
                 let request = Request::Read {
                     asker: Asker::Here(exchange.clone()),
@@ -177,8 +177,12 @@ fn ask_there(
     take: impl FnMut(Piece, &Payload) -> Result,
 ) -> Result<u64> {
     let node: &Node = &server.peer.node;
-    let exchange = Exchange::new(pieces, Some((server.peer.clone(), server.session())))?;
-    let entered = Entered::new(node, &exchange)?;
+    let exchange = Exchange::new(
+        transaction,
+        pieces,
+        Some((server.peer.clone(), server.session())),
+    )?;
+    let entered = Entered::new(node, transaction, &exchange)?;
     let ask = |piece: Piece| {
         let message = Message::MsgRead(MsgRead {
             msgread_handle: entered.handle,
@@ -247,7 +251,7 @@ fn put_here(
     deadline: Option<u64>,
 ) -> Result {
     let pieces = Pieces::new(offset, length, MAX_DATA as u32);
-    let exchange = Exchange::new(pieces, None)?;
+    let exchange = Exchange::new(transaction, pieces, None)?;
     let ask = |piece: Piece| {
         let place = to_usize(piece.offset.saturating_sub(offset))?;
         let bytes = from

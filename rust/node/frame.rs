@@ -71,6 +71,8 @@ struct Paged {
     head: [u8; kif::MAX_FIXED],
     fixed: usize,
     pages: TxPages,
+    /// The pages are the program's, which may write to them: no CRC could hold.
+    pinned: bool,
 }
 
 impl Paged {
@@ -137,18 +139,28 @@ impl Draft {
             from.read_at(offset, draft.data_mut())?;
             return Ok(draft);
         }
-        Self::paged(node, message, TxPages::copied(from, offset, len)?)
+        Self::paged(node, message, TxPages::copied(from, offset, len)?, false)
     }
 
-    /// Makes a message whose data are in pages. Process context.
+    /// Makes a message whose data are in pages; `pinned`: in the program's own. Process context.
     ///
     /// Errors: `ENOMEM`, `EINVAL` for a message that cannot be emitted.
-    pub(crate) fn paged(node: &Node, message: &kif::Message, pages: TxPages) -> Result<Self> {
+    pub(super) fn paged(
+        node: &Node,
+        message: &kif::Message,
+        pages: TxPages,
+        pinned: bool,
+    ) -> Result<Self> {
         let fixed = message.fixed_len();
         let data = pages.len();
         let mut head = [0; kif::MAX_FIXED];
         message.emit(&mut head).ok_or(EINVAL)?;
-        let paged = Paged { head, fixed, pages };
+        let paged = Paged {
+            head,
+            fixed,
+            pages,
+            pinned,
+        };
         Ok(Self {
             body: Body::Paged(KBox::new(paged, GFP_KERNEL)?),
             pad: node.options.num_tx_pad.load(Relaxed) as usize,
@@ -234,6 +246,8 @@ impl Draft {
                 let from = offset.saturating_sub(self.fixed);
                 let data = len.saturating_sub(own.len());
                 let copied = paged.pages.copied_frames();
+                // The option may have been switched on since it was pinned.
+                let do_crc = do_crc && !paged.pinned;
                 let frame = paged_frame(self.pad, header, do_crc, own, &paged.pages, from)?;
                 let counter = match paged.pages.copied_frames() == copied {
                     true => Counter::TxByReference,

@@ -38,6 +38,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            AtomicFlag,
             Relaxed, //
         },
         Arc, //
@@ -93,6 +94,8 @@ pub(crate) struct Link {
     pub(crate) node: Arc<Node>,
     pub(crate) dev: NetDevice,
     pub(crate) counters: LinkCounters,
+    /// The node has let the interface go.
+    gone: AtomicFlag,
 }
 
 impl Receive for Link {
@@ -111,6 +114,11 @@ impl Link {
     pub(super) fn payload_limit(&self) -> usize {
         let overhead = super::frame::OVERHEAD;
         (self.dev.mtu() as usize).saturating_sub(overhead)
+    }
+
+    /// Whether the node has let the interface go.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Relaxed)
     }
 
     /// Whether frames can leave by it.
@@ -309,6 +317,7 @@ fn attach(node: &Arc<Node>, dev: NetDevice) -> Result {
             node: node.clone(),
             dev,
             counters: LinkCounters::new(),
+            gone: AtomicFlag::new(false),
         },
         GFP_KERNEL,
     )?;
@@ -344,10 +353,14 @@ fn detach(node: &Arc<Node>, name: &DevName) {
     };
     // No frame comes in by it from here on, so that no session begins; sending still works.
     drop(attached);
+    // Nor does it become a path to anybody.
+    link.gone.store(true, Relaxed);
     // Nobody else would end them: without a way to the peer nothing is sent that could fail.
     for peer in node.all_peers() {
         if peer.depends_on(&link) {
             peer.close();
+            // Another CPU may be about to transmit what tells the peer.
+            peer.wait_for_pump();
         }
         if peer.is_behind(&link) {
             peer.forget_link(&link);
@@ -364,13 +377,13 @@ pub(super) fn detach_all(node: &Arc<Node>) {
     drop(bindings);
 }
 
-/// Tells the peers' sessions whether frames can leave by a link.
-fn carrier_changed(node: &Arc<Node>, ifindex: u32, carrier: bool) {
+/// Tells the peers' sessions whether frames can leave by a link; `goes`: the interface goes down.
+fn carrier_changed(node: &Arc<Node>, ifindex: u32, goes: bool) {
     let Some(link) = node.link_by_index(ifindex) else {
         return;
     };
     for peer in node.all_peers() {
-        peer.carrier_changed(&link, carrier);
+        peer.carrier_changed(&link, link.has_carrier() && !goes);
     }
 }
 
@@ -386,7 +399,7 @@ impl DevEvents for LinkEvents {
             DevEvent::Register => appeared(&node, dev),
             DevEvent::Up => {
                 appeared(&node, dev);
-                carrier_changed(&node, dev.ifindex(), dev.has_carrier());
+                carrier_changed(&node, dev.ifindex(), false);
                 if node.link_by_index(dev.ifindex()).is_some() {
                     resolver::restart(&node);
                 }
@@ -398,16 +411,21 @@ impl DevEvents for LinkEvents {
             }
             // With another address, or with a carrier again, the interface tells who is there.
             DevEvent::ChangeAddr | DevEvent::Change => {
-                carrier_changed(&node, dev.ifindex(), dev.has_carrier());
+                carrier_changed(&node, dev.ifindex(), false);
                 if node.link_by_index(dev.ifindex()).is_some() && dev.has_carrier() {
                     resolver::restart(&node);
                 }
             }
             DevEvent::GoingDown | DevEvent::Down => {
-                carrier_changed(&node, dev.ifindex(), false);
+                carrier_changed(&node, dev.ifindex(), true);
             }
             // What is under way in frames that are too long now is cut anew.
             DevEvent::ChangeMtu => {
+                if may_bind(&dev.hold()) {
+                    appeared(&node, dev);
+                } else {
+                    vanished(&node, dev.ifindex());
+                }
                 for peer in node.all_peers() {
                     peer.pump();
                 }

@@ -44,6 +44,7 @@ pub(crate) use self::{
 };
 
 use self::{
+    charge::Accounts,
     resolver::Resolver,
     table::Table, //
 };
@@ -123,7 +124,7 @@ pub(crate) struct Node {
     /// Set when the end begins: nothing new from outside is taken in.
     ending: AtomicFlag,
     /// Bytes of frames that wait here.
-    waiting: Atomic<i64>,
+    accounts: Accounts,
     /// When each complaint was last logged.
     complaints: [Atomic<u64>; COMPLAINTS],
     #[pin]
@@ -173,7 +174,7 @@ impl Node {
                 options: Options::from_parameters(),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
-                waiting: Atomic::new(0),
+                accounts: Accounts::new(),
                 complaints: [const { Atomic::new(0) }; COMPLAINTS],
                 identity <- new_spinlock_bh!(Identity {
                     fqnn,

@@ -7,6 +7,7 @@
 //! delivering and waking happen after the lock is dropped.
 
 use super::{
+    charge::Accounts,
     frame::{
         Draft,
         OVERHEAD, //
@@ -97,6 +98,10 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     },
 };
 
@@ -221,7 +226,7 @@ pub(crate) struct Peer {
     /// Connections of its clients that lead here.
     clients: Atomic<i32>,
     /// Bytes of its frames that wait here.
-    pub(super) waiting: Atomic<i64>,
+    pub(super) accounts: Accounts,
     /// Frames to it are copied on their way, as by a virtual link.
     copies: AtomicFlag,
     #[pin]
@@ -280,7 +285,7 @@ impl Peer {
                 variant,
                 users: Atomic::new(0),
                 clients: Atomic::new(0),
-                waiting: Atomic::new(0),
+                accounts: Accounts::new(),
                 copies: AtomicFlag::new(false),
                 inner <- new_spinlock_bh!(Inner {
                     paths: Paths::new(),
@@ -444,10 +449,23 @@ impl Peer {
         }
     }
 
-    /// Whether a session would lose its last path with `link`.
+    /// Whether a session would lose the last path with `link` on which the peer hears it.
     pub(super) fn depends_on(&self, link: &Link) -> bool {
         let inner = self.inner.lock();
-        !inner.paths.is_empty() && inner.paths.iter().all(|(_, path)| path.is_by(link))
+        let Some(transport) = &inner.transport else {
+            return false;
+        };
+        let links = transport.session.links();
+        let other = |(at, path): (u8, &Path)| !path.is_by(link) && links.is_trusted(at);
+        inner.connection != 0 && !inner.paths.iter().any(other)
+    }
+
+    /// Waits until no CPU transmits for the peer. Process context.
+    pub(super) fn wait_for_pump(&self) {
+        // Each look is short, and so is what is waited for: a pump ends after so many rounds.
+        while self.inner.lock().pumping {
+            fsleep(Delta::from_micros(50));
+        }
     }
 
     /// Whether the peer is reached by `link`.
@@ -543,7 +561,7 @@ impl Peer {
         // With a CRC the bytes must not change between its computing and the sending.
         if worth_it && self.node.options.do_crc.load(Relaxed) == 0 {
             if let Ok((pages, used)) = TxPages::pinned(from, offset, len) {
-                let draft = Draft::paged(&self.node, message, pages)?;
+                let draft = Draft::paged(&self.node, message, pages, true)?;
                 return Ok((draft, Some(used)));
             }
         }
@@ -1105,6 +1123,7 @@ impl Peer {
                     }
                 };
                 drop(paths);
+                self.forget_stale_base();
             }
             DownReason::PeerDown | DownReason::PeerRestarted => {
                 self.node.stats.count(Counter::NdDown);
@@ -1112,6 +1131,24 @@ impl Peer {
         }
         self.room.wake_all();
         ipc::session_ended(self, ended.connection, ended.reason);
+    }
+}
+
+impl Peer {
+    /// What this variant found to be stale is not taken from the node's own peer again.
+    fn forget_stale_base(self: &Arc<Self>) {
+        let base = self.node.peer_by_nd(u32::from(self.nd));
+        let Some(base) = base.filter(|base| !Arc::ptr_eq(base, self)) else {
+            return;
+        };
+        let paths = {
+            let mut inner = base.inner.lock();
+            match inner.connection {
+                0 => inner.forget_paths(),
+                _ => Paths::new(),
+            }
+        };
+        drop(paths);
     }
 }
 
@@ -1132,6 +1169,10 @@ impl Inner {
 
     /// Enters a path; its number, whether it is new, and what had its place before.
     fn tell(&mut self, link: &Arc<Link>, mac: [u8; 6]) -> Option<(u8, bool, Option<Path>)> {
+        if link.is_gone() {
+            // Who let it go has taken its paths out, or will find the lock free after this.
+            return None;
+        }
         let connected = self.connection != 0;
         let transport = self.transport.as_ref();
         let failed =

@@ -36,6 +36,8 @@ const CANDIDATES: usize = 128;
 const MAX_POLICIES: usize = 64;
 /// The most peers with a QoS of their own.
 const MAX_VARIANTS: usize = 256;
+/// The most QoS instances of its own that one peer may open sessions with.
+const MAX_OF_PEER: usize = 8;
 /// The most sessions that a namespace has.
 const MAX_CONNECTIONS: usize = 8192;
 
@@ -108,13 +110,27 @@ impl Table {
     fn policy_number(&mut self, qos: &Qos) -> Result<u16> {
         let at = match self.policies.iter().position(|known| known == qos) {
             Some(at) => at,
-            None if self.policies.len() >= MAX_POLICIES => return Err(ENOSPC),
+            None if self.policies.len() >= MAX_POLICIES => self.unused_policy(qos)?,
             None => {
                 self.policies.push(*qos, GFP_ATOMIC | __GFP_NOWARN)?;
                 self.policies.len() - 1
             }
         };
         u16::try_from(at + 1).map_err(|_| ENOSPC)
+    }
+
+    /// Gives the number of a QoS that no peer has any more to another one.
+    fn unused_policy(&mut self, qos: &Qos) -> Result<usize> {
+        let used = |at: usize| {
+            let number = u16::try_from(at + 1).unwrap_or(0);
+            let mut variants = self.variants.iter();
+            variants.any(|peer| peer.variant.is_ours(number))
+        };
+        let at = (0..self.policies.len())
+            .find(|at| !used(*at))
+            .ok_or(ENOSPC)?;
+        *self.policies.get_mut(at).ok_or(ENOSPC)? = *qos;
+        Ok(at)
     }
 
     /// The variant of the peer with number `nd` that `is_it` knows.
@@ -124,18 +140,43 @@ impl Table {
         found.cloned()
     }
 
+    /// Enters a variant. When there are too many, one that is not used gives its place up: of the
+    /// same peer's, if that has many, so that it cannot use all of them up. Gives what was there.
+    ///
+    /// Errors: `ENOSPC`, `ENOMEM`.
+    fn enter_variant(&mut self, peer: &Arc<Peer>) -> Result<Option<Arc<Peer>>> {
+        let theirs = peer.variant.is_of_peer();
+        let of_same = |other: &&Arc<Peer>| other.nd == peer.nd && other.variant.is_of_peer();
+        let crowd = theirs && self.variants.iter().filter(of_same).count() >= MAX_OF_PEER;
+        if !crowd && self.variants.len() < MAX_VARIANTS {
+            self.variants
+                .push(peer.clone(), GFP_ATOMIC | __GFP_NOWARN)?;
+            return Ok(None);
+        }
+        let may_go = |other: &Arc<Peer>| {
+            other.variant.is_of_peer()
+                && (!crowd || other.nd == peer.nd)
+                && other.retire_if_unused()
+        };
+        let place = self.variants.iter_mut().find(|other| may_go(other));
+        let place = place.ok_or(ENOSPC)?;
+        Ok(Some(core::mem::replace(place, peer.clone())))
+    }
+
     /// A free place of `places`, searched from `next` on, so that a number comes round late.
     fn free_place(
         places: &mut KVec<Option<Arc<Peer>>>,
         next: usize,
         limit: usize,
     ) -> Result<usize> {
-        if places.len() < limit {
-            places.push(None, GFP_ATOMIC | __GFP_NOWARN)?;
+        let grown = places.len() < limit && places.push(None, GFP_ATOMIC | __GFP_NOWARN).is_ok();
+        if grown {
             return Ok(places.len() - 1);
         }
-        (0..limit)
-            .map(|step| (next + step) % limit)
+        // All have been used, or there is no memory for more.
+        let all = places.len().max(1);
+        (0..all)
+            .map(|step| (next + step) % all)
             .find(|&index| matches!(places.get(index), Some(None)))
             .ok_or(ENOSPC)
     }
@@ -196,19 +237,22 @@ impl Node {
             return Ok(known);
         }
         let peer = Peer::new(self, base.nd, &base.fqnn, variant)?;
+        let old;
         {
             let mut table = self.table.lock();
             if let Some(other) = table.variant(base.nd, &is_it) {
                 // Another CPU was faster.
                 return Ok(other);
             }
-            if table.variants.len() >= MAX_VARIANTS {
-                return Err(ENOSPC);
+            // The base may have been forgotten meanwhile, and its number be another node's.
+            let place = usize::from(base.nd).checked_sub(1);
+            let same = place.and_then(|place| table.by_nd.get(place)?.as_ref());
+            if !same.is_some_and(|other| Arc::ptr_eq(other, base)) {
+                return Err(EAGAIN);
             }
-            table
-                .variants
-                .push(peer.clone(), GFP_ATOMIC | __GFP_NOWARN)?;
+            old = table.enter_variant(&peer)?;
         }
+        drop(old);
         base.tell_paths(&peer);
         Ok(peer)
     }
@@ -218,7 +262,8 @@ impl Node {
         self.variants().filter(move |peer| peer.nd == nd)
     }
 
-    /// All peers with a QoS of their own. They are never taken out before the node ends.
+    /// All peers with a QoS of their own. They stay until the node ends, or one takes the place of
+    /// another.
     fn variants(&self) -> impl Iterator<Item = Arc<Peer>> + '_ {
         (0..MAX_VARIANTS).map_while(|at| self.table.lock().variants.get(at).cloned())
     }

@@ -108,6 +108,8 @@ impl Parts {
     }
 
     /// The message, whose bytes are all there.
+    ///
+    /// Errors: `ENOMEM`.
     fn join(self) -> Result<RxSkb> {
         let mut chain = RxChain::new();
         let mut end = 0usize;
@@ -117,8 +119,13 @@ impl Parts {
             if known >= skb.len() {
                 continue;
             }
+            let rest = skb.len() - known;
             skb.skip(known);
-            end += skb.len();
+            if skb.len() != rest {
+                // There was no memory to take its start off.
+                return Err(ENOMEM);
+            }
+            end += rest;
             chain.push(skb)?;
         }
         chain.finish()
@@ -328,12 +335,15 @@ impl Transport {
             // The message before it in this slot waits for delivery; the sender will repeat.
             return Err(Counter::DropWindow);
         }
-        // What is missing next is always taken: all that waits waits for it.
-        let charge = match early {
-            true => Some(Charge::pay(peer, &skb).ok_or(Counter::DropLimit)?),
-            false => None,
+        // A message that can be delivered is not charged; a part of the one that all others wait
+        // for has a reserve.
+        let whole = header.flags.contains(Flags::WHOLE);
+        let charge = match (early, whole) {
+            (true, _) => Some(Charge::pay_early(peer, &skb).ok_or(Counter::DropLimit)?),
+            (false, false) => Some(Charge::pay_next(peer, &skb).ok_or(Counter::DropLimit)?),
+            (false, true) => None,
         };
-        let verdict = if header.flags.contains(Flags::WHOLE) {
+        let verdict = if whole {
             let verdict = self.session.on_data(header, path, None, now);
             if matches!(verdict, RxVerdict::Deliver | RxVerdict::Hold) {
                 *place = Some(Undelivered {

@@ -72,6 +72,11 @@ impl Variant {
         }
     }
 
+    /// Whether another node chose it.
+    pub(super) fn is_of_peer(&self) -> bool {
+        self.origin == Origin::There
+    }
+
     /// Whether it is the one of this node with that number.
     pub(super) fn is_ours(&self, index: u16) -> bool {
         self.origin == Origin::Here && self.number == index

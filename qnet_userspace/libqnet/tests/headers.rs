@@ -167,9 +167,9 @@ fn declared() -> BTreeSet<String> {
     for header in ["sys/neutrino.h", "sys/netmgr.h"] {
         let text = fs::read_to_string(include().join(header)).unwrap();
         for line in text.lines() {
-            let rest = line
-                .strip_prefix("int ")
-                .or_else(|| line.strip_prefix("long "));
+            let rest = ["int ", "long ", "ssize_t "]
+                .iter()
+                .find_map(|kind| line.strip_prefix(kind));
             if let Some((name, _)) = rest.and_then(|rest| rest.split_once('(')) {
                 names.insert(name.to_owned());
             }

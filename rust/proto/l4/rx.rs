@@ -85,7 +85,7 @@ pub enum Report {
 ///
 /// # Invariants
 ///
-/// `held`, `partial` and `reports` lie within the `W` numbers from `next` on, `owed` within the `W`
+/// `held`, `partial`, `reports` and `doubled` lie within the `W` numbers from `next` on, `owed` within the `W`
 /// before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Rx {
@@ -97,6 +97,8 @@ pub struct Rx {
     partial: SeqSet,
     /// Of what the sender is told at once what is missing.
     reports: SeqSet,
+    /// Of what it is told a little later, because it sends what arrived before.
+    doubled: SeqSet,
     /// Fragments that arrived since it was told anything.
     untold: u32,
     /// How often it was told because no more of them came.
@@ -119,6 +121,7 @@ impl Rx {
             held: SeqSet::EMPTY,
             partial: SeqSet::EMPTY,
             reports: SeqSet::EMPTY,
+            doubled: SeqSet::EMPTY,
             untold: 0,
             quiet: 0,
             owed: SeqSet::EMPTY,
@@ -185,6 +188,7 @@ impl Rx {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;
             self.urgent |= !self.owed.is_empty();
+            self.reports = self.reports.or(core::mem::take(&mut self.doubled));
             if let Some(seq) = self.partial.first(self.next) {
                 self.reports.put(seq);
                 self.quiet = self.quiet.saturating_add(1);
@@ -240,9 +244,10 @@ impl Rx {
         match parts.insert(h.offset, h.length, h.flags.contains(Flags::LAST)) {
             Brought::New => {}
             Brought::Nothing => {
-                // The sender does not know what has arrived.
-                self.partial.put(h.seq);
-                self.reports.put(h.seq);
+                // The sender does not know what has arrived. Where it repeats all of a long message it
+                // is not told so for each fragment, which would make it repeat the more.
+                self.doubled.put(h.seq);
+                self.due = self.due.or(Some(now.after(hold)));
                 return Some(RxVerdict::Drop(RxDrop::Duplicate));
             }
             Brought::Gap => return Some(RxVerdict::Drop(RxDrop::Gap)),
@@ -275,6 +280,7 @@ impl Rx {
     fn complete(&mut self, seq: u32, now: Instant, hold: Nanos) -> RxVerdict {
         self.partial.take(seq);
         self.reports.take(seq);
+        self.doubled.take(seq);
         if seq != self.next {
             self.held.put(seq);
             self.hurry(seq);

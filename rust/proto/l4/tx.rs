@@ -103,6 +103,8 @@ struct Msg {
     path: u8,
     /// How often the same fragments of it were lost, while none of them arrived.
     losses: u8,
+    /// How often the time in which its repetitions should have arrived was over.
+    repeats: u8,
     /// Whether it took another path before.
     moved: bool,
     /// When its first fragment was first sent, and when one last was.
@@ -125,6 +127,7 @@ impl Msg {
             resent: FragSet::EMPTY,
             path: 0,
             losses: 0,
+            repeats: 0,
             moved: false,
             first: Instant::from_nanos(0),
             last: Instant::from_nanos(0),
@@ -538,6 +541,10 @@ impl Tx {
             self.found(seq, news, now);
         }
         let lost = self.judge(seq, missing, now, hold);
+        let message = self.message_mut(seq);
+        if !lost.and(message.resent).is_empty() {
+            message.repeats = message.repeats.saturating_add(1);
+        }
         self.lose(seq, lost);
         self.congestion.turn(now, self.round_trip());
         Ok(())
@@ -545,6 +552,12 @@ impl Tx {
 
     /// The peer turned out to have some fragments.
     fn found(&mut self, seq: u32, news: FragSet, now: Instant) {
+        let message = self.message(seq);
+        let last = FragSet::one(message.next.saturating_sub(1));
+        if message.resent.is_empty() && !news.and(last).is_empty() {
+            // It is the one that was sent last.
+            self.rtt.sample(now.since(message.last));
+        }
         self.change(seq, |message| {
             message.have = message.have.or(news);
             message.again = message.again.without(news);
@@ -562,11 +575,15 @@ impl Tx {
 
     /// Which of the fragments that the peer misses are lost, and not just under way: those behind
     /// which it has enough, and all when a round trip is over and no more of them came for as long as
-    /// the peer waits. Only the round trip would not do, because it grows with what is under way.
+    /// the peer waits. Only the round trip would not do, because it grows with what is under way; and
+    /// as long as it is not known, or what was repeated does not seem to arrive, it may be longer than
+    /// assumed.
     fn judge(&self, seq: u32, missing: FragSet, now: Instant, hold: Nanos) -> FragSet {
         let message = self.message(seq);
         let missing = missing.without(message.again);
-        let over = now >= message.last.after(self.round_trip());
+        let patience = |round_trip: Nanos| round_trip.doubled(u32::from(message.repeats));
+        let patience = self.rtt.smoothed().map(patience);
+        let over = patience.is_some_and(|patience| now >= message.last.after(patience));
         // The second report in a row may come a little early.
         let quiet = now >= message.news.after(Nanos(hold.0 / 2));
         if over && quiet {

@@ -325,13 +325,16 @@ impl Links {
     pub fn every(&self, message: bool) -> u8 {
         let mask = |may: &dyn Fn(&Path) -> bool| {
             let taken = self.paths.iter().enumerate().filter(|(_, it)| may(it));
-            taken.fold(0u8, |mask, (at, _)| mask | 1 << (at & 7))
+            taken.fold(0u8, |mask, (at, _)| mask | (1 << (at & 7)))
         };
         let present = mask(&|it| it.state != PathState::Absent && it.carrier);
         let heard = mask(&|it| matches!(it.state, PathState::Up | PathState::Suspect));
+        // What is lost anyway if no interface can send: it may be going just now.
+        let any = mask(&|it| it.state != PathState::Absent);
         match message && heard != 0 {
             true => heard,
-            false => present,
+            false if present != 0 => present,
+            false => any,
         }
     }
 
@@ -437,7 +440,7 @@ impl Links {
     }
 
     fn is_named(&self, at: usize) -> bool {
-        self.named >> (at & 7) & 1 != 0
+        (self.named >> (at & 7)) & 1 != 0
     }
 
     fn get(&self, path: u8) -> Path {

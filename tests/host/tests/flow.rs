@@ -73,7 +73,11 @@ fn one_percent_loss_costs_less_than_a_third() {
         world.each_link(|link| link.loss = 1);
         let lossy = goodput(&mut world, 300);
         let percent = lossy * 100 / lossless;
-        assert!(percent >= 70, "seed {seed}: {percent} percent of {lossless}: {:?}", world.nodes[0].peers[1].counters);
+        assert!(
+            percent >= 70,
+            "seed {seed}: {percent} percent of {lossless}: {:?}",
+            world.nodes[0].peers[1].counters
+        );
     }
 }
 
@@ -96,8 +100,16 @@ fn one_lost_fragment_costs_less_than_five_milliseconds() {
         world.forget();
         let bad = time_of(&mut world, length);
         let cost = bad.minus(good);
-        assert!(cost > Nanos::ZERO && cost < Nanos::from_millis(5), "{length} {lost:?}: {cost:?}");
-        assert_eq!(world.resent(), lost.len(), "{length} {lost:?} {:?}", world.nodes[0].peers[1].counters);
+        assert!(
+            cost > Nanos::ZERO && cost < Nanos::from_millis(5),
+            "{length} {lost:?}: {cost:?}"
+        );
+        assert_eq!(
+            world.resent(),
+            lost.len(),
+            "{length} {lost:?} {:?}",
+            world.nodes[0].peers[1].counters
+        );
     }
 }
 
@@ -135,7 +147,10 @@ fn a_long_fat_link_is_not_held_by_a_fixed_window() {
     world.forget();
     let bytes = goodput(&mut world, 200);
     let most = 500 * u64::from(COMMON_PAYLOAD) * 50;
-    assert!(bytes < most && bytes > most / 100 * 80, "{bytes} of {most} bytes a second");
+    assert!(
+        bytes < most && bytes > most / 100 * 80,
+        "{bytes} of {most} bytes a second"
+    );
 }
 
 #[test]
@@ -154,7 +169,10 @@ fn a_bottleneck_is_filled_and_not_flooded() {
     let during = goodput(&mut world, 200);
     let link = world.link(0, 1);
     let (sent, overflown) = (link.sent - sent, link.overflown - overflown);
-    assert!(during > 8_500_000, "{during} bytes a second, {overflown} of {sent} lost");
+    assert!(
+        during > 8_500_000,
+        "{during} bytes a second, {overflown} of {sent} lost"
+    );
     assert!(overflown * 100 < sent * 7, "{overflown} of {sent} lost");
     world.forget();
     let link = world.link(0, 1);
@@ -167,7 +185,9 @@ fn a_bottleneck_is_filled_and_not_flooded() {
 #[test]
 fn a_slow_receiver_is_not_flooded() {
     let mut world = pair(LAN, GIGABIT, 7);
-    world.change(1, 0, |session, _| session.set_room(Some(4 * COMMON_PAYLOAD)));
+    world.change(1, 0, |session, _| {
+        session.set_room(Some(4 * COMMON_PAYLOAD))
+    });
     world.connect(0, 1);
     for _ in 0..20 {
         world.send_long(0, 1, Kind::Pulse, LONG);
@@ -179,7 +199,10 @@ fn a_slow_receiver_is_not_flooded() {
         false
     });
     assert!(!world.deliveries.is_empty());
-    let acks = world.sent.iter().filter(|it| it.frame.header().ptype == PacketType::Ack);
+    let acks = world
+        .sent
+        .iter()
+        .filter(|it| it.frame.header().ptype == PacketType::Ack);
     for ack in acks {
         assert_eq!(ack.frame.payload(), (4 * COMMON_PAYLOAD).to_le_bytes());
         assert_eq!(ack.frame.header().layer, Layer::Seq);
@@ -265,7 +288,9 @@ fn a_shorter_mtu_does_not_lose_what_is_under_way() {
         world.run_for(Nanos::from_millis(2));
         world.each_link(|link| link.mtu = after);
         world.run_for(Nanos::from_millis(30));
-        world.change(0, 1, |session, _| session.set_payload((after - HEAD) as u32));
+        world.change(0, 1, |session, _| {
+            session.set_payload((after - HEAD) as u32)
+        });
         assert!(world.run_to_rest(Nanos::from_secs(5)), "{before} {after}");
         assert!(world.events.is_empty());
         assert_eq!(world.answers.len(), 50);
@@ -290,7 +315,10 @@ fn what_is_given_up_leaves_no_hole() {
         assert_eq!(world.delivered.contains(id), !(3..6).contains(&i), "{i}");
     }
     assert!(!world.give_up(0, 1, ids[7]));
-    let seq = world.sent.iter().find(|it| it.frame.header().layer == Layer::Seq);
+    let seq = world
+        .sent
+        .iter()
+        .find(|it| it.frame.header().layer == Layer::Seq);
     let h = seq.unwrap().frame.header();
     assert_eq!((h.ptype, h.offset, h.length), (PacketType::User, 0, 0));
 }

@@ -115,7 +115,10 @@ fn options_of_any_size_make_timers() {
     assert_eq!(t.bound, Nanos::from_millis(5200));
     assert_eq!((t.step, t.attempts), (Nanos::from_millis(200), 2));
     assert_eq!((t.idle, t.pings), (Nanos::from_secs(10), 6));
-    assert_eq!((t.most_fragments, t.slow_mode), (500, Nanos::from_secs(240)));
+    assert_eq!(
+        (t.most_fragments, t.slow_mode),
+        (500, Nanos::from_secs(240))
+    );
 }
 
 // Numbers.
@@ -447,7 +450,12 @@ fn retries(tx: &mut Tx, now: Instant) -> bool {
 
 /// A NACK of `length` bytes from `offset` on.
 fn missed(tx: &mut Tx, seq: u32, offset: u32, length: u32, us: u64) -> Result<(), AckDrop> {
-    tx.missed(seq, core::iter::once(Range { offset, length }), at(us), HOLD)
+    tx.missed(
+        seq,
+        core::iter::once(Range { offset, length }),
+        at(us),
+        HOLD,
+    )
 }
 
 fn freed(tx: &mut Tx) -> Vec<u32> {
@@ -700,16 +708,16 @@ fn a_nack_has_its_message_sent_at_once() {
     missed(&mut tx, 2, 0, 1, 99).unwrap();
     assert_eq!(sent(&mut tx, at(99)), []);
     // ... and now it can not.
-    missed(&mut tx, 2, 0, 1, 200).unwrap();
-    assert_eq!(sent(&mut tx, at(200)), [2]);
-    assert_eq!(missed(&mut tx, 4, 0, 1, 200), Err(AckDrop::Future));
-    assert_eq!(missed(&mut tx, 0, 0, 1, 200), Err(AckDrop::Old));
-    tx.answered(3, at(200));
-    assert_eq!(missed(&mut tx, 3, 0, 1, 200), Err(AckDrop::Old));
+    missed(&mut tx, 2, 0, 1, 1000).unwrap();
+    assert_eq!(sent(&mut tx, at(1000)), [2]);
+    assert_eq!(missed(&mut tx, 4, 0, 1, 1000), Err(AckDrop::Future));
+    assert_eq!(missed(&mut tx, 0, 0, 1, 1000), Err(AckDrop::Old));
+    tx.answered(3, at(1000));
+    assert_eq!(missed(&mut tx, 3, 0, 1, 1000), Err(AckDrop::Old));
     // A peer that claimed to hold it, and lost it, may ask for it.
-    tx.acknowledged(2, 1, at(300)).unwrap();
-    missed(&mut tx, 2, 0, 1, 400).unwrap();
-    assert_eq!(sent(&mut tx, at(400)), [2]);
+    tx.acknowledged(2, 1, at(1100)).unwrap();
+    missed(&mut tx, 2, 0, 1, 2000).unwrap();
+    assert_eq!(sent(&mut tx, at(2000)), [2]);
 }
 
 #[test]

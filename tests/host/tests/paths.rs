@@ -45,7 +45,10 @@ fn state(world: &World, path: u8) -> PathState {
 
 /// How many frames with a part of a message left a node by a path.
 fn messages_by(world: &World, node: usize, path: u8) -> usize {
-    let sent = world.sent.iter().filter(|it| it.from == node && it.path == path);
+    let sent = world
+        .sent
+        .iter()
+        .filter(|it| it.from == node && it.path == path);
     sent.filter(|it| it.frame.message.is_some()).count()
 }
 
@@ -58,7 +61,12 @@ fn chat(world: &mut World, time: Nanos) -> Nanos {
         world.send(1, 0, Kind::Pulse);
         world.run_for(Nanos::from_micros(100));
     }
-    world.deliveries.windows(2).map(|it| it[1].0.since(it[0].0)).max().unwrap()
+    world
+        .deliveries
+        .windows(2)
+        .map(|it| it[1].0.since(it[0].0))
+        .max()
+        .unwrap()
 }
 
 /// All that was sent arrived, and no session went down.
@@ -81,7 +89,11 @@ fn the_speed_of_two_links_adds_up() {
         }
         assert_all_arrived(&mut world);
         // The round trip grows from nothing to that of a full queue.
-        assert!(world.resent() < 50, "{paths} links: {} sent again", world.resent());
+        assert!(
+            world.resent() < 50,
+            "{paths} links: {} sent again",
+            world.resent()
+        );
         times.push(world.now().since(began).as_nanos());
     }
     assert!(times[1] * 100 < times[0] * 60, "{times:?}");
@@ -147,7 +159,9 @@ fn an_exclusive_link_is_the_only_one() {
 fn an_exclusive_link_that_is_not_there_is_no_way() {
     let mut world = World::with_paths(2, 2, LAN, 5);
     world.connect(0, 1);
-    world.change(0, 1, |session, _| session.set_policy(Policy::Exclusive, 1, 0b100));
+    world.change(0, 1, |session, _| {
+        session.set_policy(Policy::Exclusive, 1, 0b100)
+    });
     world.run_for(Nanos::from_millis(1));
     assert_eq!(world.downs(0).len(), 1);
 }
@@ -187,14 +201,20 @@ fn a_link_that_is_back_after_long_is_found() {
 #[test]
 fn one_of_two_links_fails_silently_under_load() {
     // Both directions, or one; for good, and a while.
-    for (seed, (there, back)) in [(true, true), (true, false), (false, true)].into_iter().enumerate() {
+    for (seed, (there, back)) in [(true, true), (true, false), (false, true)]
+        .into_iter()
+        .enumerate()
+    {
         for path in 0..2 {
             let mut world = two_links(Policy::LoadBalance, 0, seed as u64);
             chat(&mut world, Nanos::from_millis(50));
             world.path(0, 1, path).cut = there;
             world.path(1, 0, path).cut = back;
             let gap = chat(&mut world, Nanos::from_millis(4000));
-            assert!(gap < Nanos::from_millis(100), "{there} {back} {path}: {gap:?}");
+            assert!(
+                gap < Nanos::from_millis(100),
+                "{there} {back} {path}: {gap:?}"
+            );
             world.cut(0, 1, path, false);
             chat(&mut world, Nanos::from_millis(50));
             assert_all_arrived(&mut world);
@@ -226,7 +246,9 @@ fn one_of_two_links_fails_and_its_interface_tells() {
     chat(&mut world, Nanos::from_millis(50));
     world.cut(0, 1, 0, true);
     for (node, with) in [(0, 1), (1, 0)] {
-        world.change(node, with, |session, now| session.set_carrier(0, false, now));
+        world.change(node, with, |session, now| {
+            session.set_carrier(0, false, now)
+        });
     }
     let gap = chat(&mut world, Nanos::from_millis(500));
     assert!(gap < Nanos::from_micros(500), "{gap:?}");
@@ -338,10 +360,19 @@ fn an_hour_of_fifty_milliseconds_kills_nobody() {
     world.connect(0, 1);
     for second in 0..3600u64 {
         if second % 3 == 0 {
-            world.send_long((second % 2) as usize, 1 - (second % 2) as usize, Kind::Request, 3000);
+            world.send_long(
+                (second % 2) as usize,
+                1 - (second % 2) as usize,
+                Kind::Request,
+                3000,
+            );
         }
         world.run_for(Nanos::from_secs(1));
-        assert!(world.events.is_empty(), "second {second}: {:?}", world.events);
+        assert!(
+            world.events.is_empty(),
+            "second {second}: {:?}",
+            world.events
+        );
     }
 }
 
@@ -353,11 +384,16 @@ fn an_idle_session_costs_two_frames_every_ten_seconds_and_path_or_four_if_both_a
         world.run_for(Nanos::from_secs(1000));
         assert!(world.events.is_empty());
         let each = u64::from(paths) * 100 * 2;
-        assert!(world.frames <= each * 2 && world.frames >= each * 9 / 10, "{}", world.frames);
+        assert!(
+            world.frames <= each * 2 && world.frames >= each * 9 / 10,
+            "{}",
+            world.frames
+        );
         let ping = |it: &qnet_host_tests::sim::Sent| it.frame.header();
-        let pings = world.sent.iter().map(ping).all(|h| {
-            (h.ptype, h.layer, h.seq, h.length) == (PacketType::User, Layer::Nr, 0, 1)
-        });
+        let pings =
+            world.sent.iter().map(ping).all(|h| {
+                (h.ptype, h.layer, h.seq, h.length) == (PacketType::User, Layer::Nr, 0, 1)
+            });
         assert!(pings);
     }
 }

@@ -375,7 +375,10 @@ fn a_new_life_ends_the_old_connection() {
     b.push(7).unwrap();
     let again = other_life(A);
     let ids = after(B, 1);
-    assert_eq!(b.on_init(ids, &init_of(again), false, 0, at(9), &CFG), TAKEN);
+    assert_eq!(
+        b.on_init(ids, &init_of(again), false, 0, at(9), &CFG),
+        TAKEN
+    );
     // Until the caller knows, nothing of the old connection meets anything of the new one.
     assert_eq!(b.push(7), None);
     let down = Event::Down(DownReason::PeerRestarted);
@@ -431,7 +434,14 @@ fn a_newer_connection_of_the_same_life_replaces_and_an_older_does_not() {
     assert_eq!(b.peer_conn_id(), A.conn_id + 9);
     // After a while the counter says nothing, as others use it up.
     let (_, mut b) = pair();
-    let verdict = b.on_init(after(B, 1), &init_of(after(A, 40_000)), false, 0, at(9), &CFG);
+    let verdict = b.on_init(
+        after(B, 1),
+        &init_of(after(A, 40_000)),
+        false,
+        0,
+        at(9),
+        &CFG,
+    );
     assert_eq!(verdict, stale);
     let verdict = b.on_init(
         after(B, 1),
@@ -581,7 +591,10 @@ fn frames_with_other_ids_match_nothing() {
         let dropped = RxVerdict::Drop(RxDrop::State);
         assert_eq!(b.on_data(&wrong, 0, None, at(0)), dropped);
         assert_eq!(b.on_ack(&wrong, None, 0, at(0)), Err(AckDrop::State));
-        assert_eq!(b.on_nack(&wrong, core::iter::empty(), 0, at(0)), Err(AckDrop::State));
+        assert_eq!(
+            b.on_nack(&wrong, core::iter::empty(), 0, at(0)),
+            Err(AckDrop::State)
+        );
         for ptype in [
             PacketType::TcsRemUp,
             PacketType::TcsUp,
@@ -637,7 +650,10 @@ fn frames_that_make_no_sense_in_a_state() {
     while b.poll_event().is_some() {}
     let dropped = RxVerdict::Drop(RxDrop::State);
     assert_eq!(b.on_data(&to_b(PacketType::User), 0, None, at(0)), dropped);
-    assert_eq!(b.on_ack(&to_b(PacketType::Ack), None, 0, at(0)), Err(AckDrop::State));
+    assert_eq!(
+        b.on_ack(&to_b(PacketType::Ack), None, 0, at(0)),
+        Err(AckDrop::State)
+    );
 }
 
 #[test]

@@ -158,8 +158,16 @@ fn nothing_is_sent_twice_over_a_link_without_loss() {
         assert!(world.run_to_rest(Nanos::from_secs(60)));
         world.run_for(Nanos::from_secs(1));
         assert_eq!(world.resent(), 0, "delay {micros} us");
-        assert_eq!(world.nodes[0].drops, Default::default(), "delay {micros} us");
-        assert_eq!(world.nodes[1].drops, Default::default(), "delay {micros} us");
+        assert_eq!(
+            world.nodes[0].drops,
+            Default::default(),
+            "delay {micros} us"
+        );
+        assert_eq!(
+            world.nodes[1].drops,
+            Default::default(),
+            "delay {micros} us"
+        );
     }
 }
 

@@ -36,7 +36,9 @@ fn config(cases: u32) -> ProptestConfig {
     let seed = number("PROPTEST_RNG_SEED").unwrap_or(0x7374_6f72);
     ProptestConfig {
         cases: (cases / divisor).max(1),
-        failure_persistence: Some(Box::new(FileFailurePersistence::SourceParallel("failures"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource(
+            "proptest-regressions",
+        ))),
         rng_seed: RngSeed::Fixed(u64::from(seed)),
         max_shrink_iters: 100,
         ..ProptestConfig::default()
@@ -123,7 +125,9 @@ fn mend(world: &mut World, paths: u8) {
     for path in 0..paths {
         world.cut(0, 1, path, false);
         for (node, with) in [(0, 1), (1, 0)] {
-            world.change(node, with, |session, now| session.set_carrier(path, true, now));
+            world.change(node, with, |session, now| {
+                session.set_carrier(path, true, now)
+            });
         }
     }
 }
@@ -153,109 +157,173 @@ fn check_peers(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(config(300))]
+/// The links between two nodes, and how the nodes use them.
+#[derive(Clone, Debug)]
+struct Net {
+    seed: u64,
+    paths: u8,
+    policy: u16,
+    there: Vec<Faults>,
+    back: Vec<Faults>,
+    delay: u64,
+    late: u64,
+    mtu: usize,
+    kilobyte: u64,
+}
 
-    /// Up to four paths, of which at least one works most of the time: no session ends, nothing is
-    /// lost or doubled, and in the end everything is at rest.
-    #[test]
-    fn a_network_in_a_storm_loses_nothing(
-        seed in any::<u64>(),
-        paths in 1..=4u8,
-        policy in prop_oneof![3 => Just(0u16), 1 => Just(1), 1 => Just(3)],
-        there in prop::collection::vec(faults(), 4),
-        back in prop::collection::vec(faults(), 4),
-        delay in 1..=5_000u64,
-        late in 0..=1_000u64,
-        first_mtu in mtu(),
-        kilobyte in prop_oneof![Just(0u64), 1..=80u64],
-        acts in prop::collection::vec(act(), 1..25),
-    ) {
-        let mut world = World::with_paths(2, paths, Nanos::from_micros(delay), seed);
-        world.records = false;
-        world.lateness = Nanos::from_micros(late);
-        world.answer_length = 2000;
-        world.each_link(|link| {
-            link.kilobyte = Nanos::from_micros(kilobyte);
-            link.mtu = first_mtu;
-        });
-        for node in &mut world.nodes {
-            node.cfg.conn_est_retries = 30;
-            node.policy = (Policy::from_wire(policy).unwrap(), 1 << (seed % 4));
-            node.payload = (first_mtu - HEAD) as u32;
-        }
-        for path in 0..paths {
-            apply(world.path(0, 1, path), there[usize::from(path)]);
-            apply(world.path(1, 0, path), back[usize::from(path)]);
-        }
-        let mut sent = 0;
-        let mut given_up = 0;
-        let mut requests = 0;
-        let mut dark = 0;
-        for act in acts {
-            match act {
-                Act::Send(messages) => for (n, (size, second)) in messages.into_iter().enumerate() {
+fn net() -> impl Strategy<Value = Net> {
+    let policy = prop_oneof![3 => Just(0u16), 1 => Just(1), 1 => Just(3)];
+    let faults = || prop::collection::vec(faults(), 4);
+    let kilobyte = prop_oneof![Just(0u64), 1..=80u64];
+    let times = (1..=5_000u64, 0..=1_000u64, kilobyte);
+    (
+        any::<u64>(),
+        1..=4u8,
+        policy,
+        faults(),
+        faults(),
+        times,
+        mtu(),
+    )
+        .prop_map(
+            |(seed, paths, policy, there, back, (delay, late, kilobyte), mtu)| Net {
+                seed,
+                paths,
+                policy,
+                there,
+                back,
+                delay,
+                late,
+                mtu,
+                kilobyte,
+            },
+        )
+}
+
+/// Lets all that happen, and checks that no session ends, nothing is lost or doubled, and in the end
+/// everything is at rest.
+fn storm(net: Net, acts: Vec<Act>) -> Result<(), TestCaseError> {
+    let Net {
+        seed,
+        paths,
+        policy,
+        there,
+        back,
+        delay,
+        late,
+        mtu: first_mtu,
+        kilobyte,
+    } = net;
+    let mut world = World::with_paths(2, paths, Nanos::from_micros(delay), seed);
+    world.records = false;
+    world.lateness = Nanos::from_micros(late);
+    world.answer_length = 2000;
+    world.each_link(|link| {
+        link.kilobyte = Nanos::from_micros(kilobyte);
+        link.mtu = first_mtu;
+    });
+    for node in &mut world.nodes {
+        node.cfg.conn_est_retries = 30;
+        node.policy = (Policy::from_wire(policy).unwrap(), 1 << (seed % 4));
+        node.payload = (first_mtu - HEAD) as u32;
+    }
+    for path in 0..paths {
+        apply(world.path(0, 1, path), there[usize::from(path)]);
+        apply(world.path(1, 0, path), back[usize::from(path)]);
+    }
+    let mut sent = 0;
+    let mut given_up = 0;
+    let mut requests = 0;
+    let mut dark = 0;
+    for act in acts {
+        match act {
+            Act::Send(messages) => {
+                for (n, (size, second)) in messages.into_iter().enumerate() {
                     let (from, to) = if second { (1, 0) } else { (0, 1) };
-                    let kind = if n % 4 == 0 { Kind::Request } else { Kind::Pulse };
+                    let kind = if n % 4 == 0 {
+                        Kind::Request
+                    } else {
+                        Kind::Pulse
+                    };
                     requests += usize::from(kind == Kind::Request);
                     world.send_long(from, to, kind, size);
                     sent += 1;
-                },
-                Act::Bulk(second) => for _ in 0..16 {
+                }
+            }
+            Act::Bulk(second) => {
+                for _ in 0..16 {
                     let (from, to) = if second { (1, 0) } else { (0, 1) };
                     world.send_long(from, to, Kind::Pulse, 65_536);
                     sent += 1;
-                },
-                Act::Cut(path, there, back) if path < paths => {
-                    world.path(0, 1, path).cut |= there;
-                    world.path(1, 0, path).cut |= back;
-                }
-                Act::Unplug(path, second) if path < paths => {
-                    world.cut(0, 1, path, true);
-                    let (node, with) = if second { (1, 0) } else { (0, 1) };
-                    world.change(node, with, |session, now| session.set_carrier(path, false, now));
-                }
-                Act::Cut(..) | Act::Unplug(..) => {}
-                Act::Mend => mend(&mut world, paths),
-                Act::Mtu(mtu, late) => {
-                    world.each_link(|link| link.mtu = mtu);
-                    world.run_for(Nanos::from_millis(late));
-                    set_mtu(&mut world, mtu);
-                }
-                Act::GiveUp(back) => {
-                    // Only messages that want no answer: a request that nobody hears has none.
-                    let id = world.last_id().saturating_sub(back);
-                    if world.is_pulse(0, 1, id) && world.give_up(0, 1, id) {
-                        given_up += 1;
-                    }
-                }
-                Act::Wait(millis) => {
-                    world.run_for(Nanos::from_millis(millis));
-                    dark += millis;
                 }
             }
-            // Links that are all cut for seconds do end a session.
-            let works = (0..paths).any(|path| {
-                !world.path(0, 1, path).cut && !world.path(1, 0, path).cut
-            });
-            if works {
-                dark = 0;
-            } else if dark > 1500 {
-                mend(&mut world, paths);
-                world.run_for(Nanos::from_millis(500));
-                dark = 0;
+            Act::Cut(path, there, back) if path < paths => {
+                world.path(0, 1, path).cut |= there;
+                world.path(1, 0, path).cut |= back;
+            }
+            Act::Unplug(path, second) if path < paths => {
+                world.cut(0, 1, path, true);
+                let (node, with) = if second { (1, 0) } else { (0, 1) };
+                world.change(node, with, |session, now| {
+                    session.set_carrier(path, false, now)
+                });
+            }
+            Act::Cut(..) | Act::Unplug(..) => {}
+            Act::Mend => mend(&mut world, paths),
+            Act::Mtu(mtu, late) => {
+                world.each_link(|link| link.mtu = mtu);
+                world.run_for(Nanos::from_millis(late));
+                set_mtu(&mut world, mtu);
+            }
+            Act::GiveUp(back) => {
+                // Only messages that want no answer: a request that nobody hears has none.
+                let id = world.last_id().saturating_sub(back);
+                if world.is_pulse(0, 1, id) && world.give_up(0, 1, id) {
+                    given_up += 1;
+                }
+            }
+            Act::Wait(millis) => {
+                world.run_for(Nanos::from_millis(millis));
+                dark += millis;
             }
         }
-        mend(&mut world, paths);
-        prop_assert!(world.run_to_rest(Nanos::from_secs(120)), "not at rest");
-        let ups = world.events.iter().all(|(_, _, _, event)| *event == Event::Up);
-        prop_assert!(ups, "{:?}", world.events);
-        prop_assert_eq!(world.answers.len(), requests);
-        prop_assert_eq!(world.delivered.len() + world.holes.len(), sent + requests);
-        prop_assert!(world.holes.len() <= given_up);
-        if sent > 0 {
-            check_peers(&world)?;
+        // Links that are all cut for seconds do end a session.
+        let works =
+            (0..paths).any(|path| !world.path(0, 1, path).cut && !world.path(1, 0, path).cut);
+        if works {
+            dark = 0;
+        } else if dark > 1500 {
+            mend(&mut world, paths);
+            world.run_for(Nanos::from_millis(500));
+            dark = 0;
         }
+    }
+    mend(&mut world, paths);
+    prop_assert!(world.run_to_rest(Nanos::from_secs(120)), "not at rest");
+    let ups = world
+        .events
+        .iter()
+        .all(|(_, _, _, event)| *event == Event::Up);
+    prop_assert!(ups, "{:?}", world.events);
+    prop_assert_eq!(world.answers.len(), requests);
+    prop_assert_eq!(world.delivered.len() + world.holes.len(), sent + requests);
+    prop_assert!(world.holes.len() <= given_up);
+    if sent > 0 {
+        check_peers(&world)?;
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    /// Up to four paths, of which at least one works most of the time.
+    #[test]
+    fn a_network_in_a_storm_loses_nothing(
+        net in net(),
+        acts in prop::collection::vec(act(), 1..25),
+    ) {
+        storm(net, acts)?;
     }
 
     /// Peers restart and close, links are cut, old frames come back, with long messages over several

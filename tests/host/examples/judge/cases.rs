@@ -17,6 +17,7 @@ use qnet_host_tests::frame::{
     Link,
     PAD, //
 };
+use qnet_host_tests::proto::time::Nanos;
 use qnet_host_tests::proto::wire::ack::{
     emit_ranges,
     emit_room,
@@ -51,6 +52,10 @@ use qnet_host_tests::proto::wire::lr::{
 };
 use qnet_host_tests::proto::wire::nr;
 use qnet_host_tests::proto::wire::tcs::Init;
+use qnet_host_tests::sim::{
+    self,
+    World, //
+};
 
 const ALPHA: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const BETA: [u8; 6] = [2, 0, 0, 0, 0, 2];
@@ -103,8 +108,36 @@ pub(crate) fn all() -> Vec<Case> {
         cases.add_messages();
         cases.add_transfers();
         cases.add_fragments();
+        cases.add_session();
     }
     cases.list
+}
+
+/// The bytes of one fragment of a MSGREAD_XFER that is `length` bytes long, and what tshark tells
+/// about them. It decodes the first fragment, as far as it goes.
+fn transfer_part(h: &Header, length: u32) -> (Vec<u8>, Vec<Value>) {
+    let head = Message::MsgReadXfer(Transfer::default()).fixed_len() as u32;
+    let Some(nbytes) = length.checked_sub(head) else {
+        let message = Message::Disconnect { server_id: 7 };
+        let mut payload = vec![0x55; length as usize];
+        message.emit(&mut payload).unwrap();
+        return (payload, kif_values(&message, &[]));
+    };
+    let message = Message::MsgReadXfer(Transfer {
+        status: 0,
+        handle: 91,
+        offset: 0,
+        nbytes,
+    });
+    let mut whole = vec![0x55; length as usize];
+    message.emit(&mut whole).unwrap();
+    let start = h.offset as usize;
+    let part = whole[start..start + h.length as usize].to_vec();
+    let values = match h.flags.contains(Flags::FIRST) {
+        true => kif_values(&message, &part[head as usize..]),
+        false => Vec::new(),
+    };
+    (part, values)
 }
 
 #[derive(Default)]
@@ -377,6 +410,51 @@ impl Cases {
         self.add_kif("MSGREPLY without data", Message::MsgReply(transfer(3, 0)));
         self.add_kif("MSGERROR", Message::MsgError(transfer(260, 0)));
         self.add_kif("MSGREAD_ERROR", Message::MsgReadError(transfer(312, 0)));
+    }
+
+    /// What two sessions say to each other over a link that loses a fragment: a long message, which
+    /// is reported and repaired, one that is given up, little room, and the heartbeat.
+    fn add_session(&mut self) {
+        let mut world = World::new(2, Nanos::from_micros(40), 1);
+        world.change(1, 0, |session, _| session.set_room(Some(20_000)));
+        world.send(0, 1, sim::node::Kind::Request);
+        world.link(0, 1).lose_next(&[4]);
+        let long = world.send_long(0, 1, sim::node::Kind::Pulse, 9000);
+        assert!(world.run_to_rest(Nanos::from_secs(1)));
+        assert!(world.delivered.contains(&long));
+        world.link(0, 1).lose_next(&[0]);
+        let given_up = world.send_long(0, 1, sim::node::Kind::Pulse, 100);
+        assert!(world.give_up(0, 1, given_up));
+        world.run_for(Nanos::from_secs(12));
+        let mut kinds = [0; 7];
+        for sent in &world.sent {
+            let h = sent.frame.header();
+            let header = Header {
+                flags: h.flags.union(self.crc),
+                ..h
+            };
+            let own = sent.frame.payload();
+            let (kind, title, payload, values) = match (h.ptype, h.layer) {
+                (PacketType::User, Layer::Kif) => {
+                    let length = sent.frame.message.unwrap().length;
+                    let (payload, values) = transfer_part(&h, length);
+                    let kind = usize::from(!h.flags.contains(Flags::WHOLE));
+                    (kind, "message of a session", payload, values)
+                }
+                (PacketType::User, Layer::Nr) => {
+                    let message = nr::Message::parse(own).unwrap();
+                    let kind = 2 + usize::from(message == nr::Message::PingReply);
+                    (kind, "heartbeat", own.to_vec(), nr_values(&message))
+                }
+                (PacketType::User, _) => (4, "SEQ of a session", Vec::new(), Vec::new()),
+                (PacketType::Nack, _) => (5, "NACK of a session", own.to_vec(), Vec::new()),
+                (PacketType::Ack, Layer::Seq) => (6, "ACK of a session", own.to_vec(), Vec::new()),
+                _ => continue,
+            };
+            kinds[kind] += 1;
+            self.add(title, header, &payload, values);
+        }
+        assert!(kinds.iter().all(|n| *n > 0), "{kinds:?}");
     }
 
     /// A message cut in two. tshark decodes the first fragment, as far as it goes.

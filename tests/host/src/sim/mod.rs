@@ -313,7 +313,11 @@ impl World {
     pub fn run_to_rest(&mut self, limit: Nanos) -> bool {
         let end = self.now.after(limit);
         // Looking at all nodes takes time.
-        let pause = Nanos(if self.nodes.len() > 20 { 100_000_000 } else { 0 });
+        let pause = Nanos(if self.nodes.len() > 20 {
+            100_000_000
+        } else {
+            0
+        });
         while self.now < end && !self.is_quiet() {
             let next = self.now.after(pause);
             self.run_until(end, |world| match pause {
@@ -323,7 +327,11 @@ impl World {
             if self.todo.is_empty() {
                 break;
             }
-            if self.todo.first_key_value().is_some_and(|((at, _), _)| *at > end) {
+            if self
+                .todo
+                .first_key_value()
+                .is_some_and(|((at, _), _)| *at > end)
+            {
                 break;
             }
         }
@@ -447,7 +455,11 @@ impl World {
         let leads = |it: &&Alias| (it.at, it.claimed, it.path) == (from, to, path);
         let comes = |it: &&Alias| (it.real, it.at, it.path) == (from, to, path);
         let receiver = self.aliases.iter().find(leads).map_or(to, |it| it.real);
-        let sender = self.aliases.iter().find(comes).map_or(from, |it| it.claimed);
+        let sender = self
+            .aliases
+            .iter()
+            .find(comes)
+            .map_or(from, |it| it.claimed);
         for arrival in arrivals {
             let arrive = Todo::Arrive {
                 from: sender,

@@ -81,7 +81,7 @@ impl Head {
 struct Pattern(u64);
 
 impl Pattern {
-    fn next(&mut self) -> [u8; 8] {
+    fn eight(&mut self) -> [u8; 8] {
         // Knuth's MMIX generator.
         self.0 = self
             .0
@@ -97,10 +97,10 @@ pub fn fill(seed: u64, bytes: &mut [u8]) {
     let mut pattern = Pattern(seed);
     let mut chunks = bytes.chunks_exact_mut(8);
     for chunk in &mut chunks {
-        chunk.copy_from_slice(&pattern.next());
+        chunk.copy_from_slice(&pattern.eight());
     }
     let rest = chunks.into_remainder();
-    let last = pattern.next();
+    let last = pattern.eight();
     rest.copy_from_slice(&last[..rest.len()]);
 }
 
@@ -108,9 +108,9 @@ pub fn fill(seed: u64, bytes: &mut [u8]) {
 pub fn holds(seed: u64, bytes: &[u8]) -> bool {
     let mut pattern = Pattern(seed);
     let mut chunks = bytes.chunks_exact(8);
-    let all = chunks.by_ref().all(|chunk| *chunk == pattern.next());
+    let all = chunks.by_ref().all(|chunk| *chunk == pattern.eight());
     let rest = chunks.remainder();
-    all && *rest == pattern.next()[..rest.len()]
+    all && *rest == pattern.eight()[..rest.len()]
 }
 
 /// The seed of a message that is too short for a head, and of the reply to it, which is as long.
@@ -152,7 +152,7 @@ impl Random {
     }
 
     /// The next one (splitmix64).
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -166,7 +166,7 @@ impl Random {
         if most <= least {
             return least;
         }
-        let unit = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
+        let unit = (self.number() >> 11) as f64 / (1u64 << 53) as f64;
         // One more than the length, so that 0 has a logarithm.
         let (low, high) = ((least as f64 + 1.0).ln(), (most as f64 + 2.0).ln());
         let length = (low + (high - low) * unit).exp() - 1.0;

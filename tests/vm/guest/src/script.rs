@@ -106,7 +106,7 @@ operations! {
 
 /// An offset and a length in one number.
 pub fn range(offset: u32, length: u32) -> i64 {
-    (u64::from(offset) << 32 | u64::from(length)) as i64
+    ((u64::from(offset) << 32) | u64::from(length)) as i64
 }
 
 /// The offset and the length again.

@@ -546,7 +546,7 @@ impl Client {
             ReplyLength::Same => head.request,
             ReplyLength::Log => random.length(least, most) as u64,
         };
-        head.seed = random.next();
+        head.seed = random.number();
     }
 
     fn print(&self, all: &Figures, elapsed: Duration) {
