@@ -94,6 +94,8 @@ def _in_machines() -> list[Step]:
         Step("wire-judge", "every frame of them, judged by tshark",
              _python("wire_judge", *_kinds("FRAGMENT", "NACK", "ACK", "MSGREAD", "MSGREAD_XFER", "MSGREPLY", "TCS_INIT"),
                      "build/vm/wire/out/wire.pcapng"), one, "vm", ("wire",)),
+        Step("goodput", "what lost frames cost, in instructions",
+             _vm("run", "goodput", "stock", "--ktap", "script", "--icount"), machine, "vm", stock),
         Step("demo", "the demo; its captures judged, and compared with what was sent",
              _python("runner.demo"), results, "vm", stock),
     ]

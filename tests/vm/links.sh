@@ -93,10 +93,10 @@ load_on() {
 # calm: the load ends; every message has come once, and no send took unreasonably long.
 calm() {
 	touch /tmp/enough
-	wait $_client
+	wait "$_client"
 	_status=$?
-	[ $_status -eq 0 ] || kill -9 $_server
-	wait $_server || _status=1
+	[ $_status -eq 0 ] || kill -9 "$_server"
+	wait "$_server" || _status=1
 	cat /tmp/client /tmp/count
 	_gap=$(sed -n 's/.*"longest_ms":\([0-9]*\).*/\1/p' /tmp/client)
 	_sent=$(sed -n 's/.*"messages":\([0-9]*\),"bytes_out.*/\1/p' /tmp/client)

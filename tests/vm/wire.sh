@@ -5,10 +5,10 @@
 
 . /qnet/lib.sh
 
-# talk MESSAGES LONGEST: messages from alpha to beta, and replies of the same kind.
+# talk MESSAGES SHORTEST LONGEST: messages from alpha to beta, and replies of the same kind.
 talk() {
 	# shellcheck disable=SC2086 # A list of words.
-	in_ns alpha qnet-bulk client $target --messages "$1" --max-size "$2" --threads 2 --reply log --judged --seed 5 --json
+	in_ns alpha qnet-bulk client $target --messages "$1" --min-size "$2" --max-size "$3" --threads 2 --reply log --judged --seed 5 --json
 }
 
 # has LABEL: one of the nodes has counted such events.
@@ -31,9 +31,11 @@ server=$!
 wait_for 30 grep -q '^pid=' /tmp/server || exit
 target="--node beta $(sed -n 's/^pid=\(.*\) chid=\(.*\)/--pid \1 --chid \2/p' /tmp/server)"
 
-ktap_plan 5
-ktap "short messages" talk 9800 1500
-ktap "long messages" talk 200 131072
+ktap_plan 6
+ktap "short messages" talk 9750 0 1500
+# The first 8192 bytes come with the message; the rest is asked for, and fits one frame.
+ktap "messages with a short rest" talk 50 8193 9500
+ktap "long messages" talk 200 0 131072
 ktap "frames were lost and sent again" has 'qos tx_retransmitted'
 ktap "and asked for" has 'nacks txd'
 # shellcheck disable=SC2086 # A list of words.

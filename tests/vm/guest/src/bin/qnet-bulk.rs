@@ -145,6 +145,9 @@ struct Client {
     /// Stop when this file appears
     #[arg(long)]
     until: Option<PathBuf>,
+    /// Wait for so many milliseconds before each message
+    #[arg(long, default_value_t = 0)]
+    pause_ms: u64,
     /// Print the figures as one line of JSON
     #[arg(long)]
     json: bool,
@@ -482,6 +485,9 @@ impl Client {
             reply.clear();
             // Room for one byte more shows a reply that is too long.
             reply.resize(length + 1, 0);
+            if self.pause_ms > 0 {
+                thread::sleep(Duration::from_millis(self.pause_ms));
+            }
             let began = sys::now();
             let sent = match self.timeout_ms {
                 None => connection.send(&message, &mut reply),
