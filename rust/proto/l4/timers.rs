@@ -20,7 +20,8 @@ pub struct Timers {
     pub margin: Nanos,
     /// Doubling of the time-out stops here.
     pub cap: Nanos,
-    /// The oldest message may stay unacknowledged for so long; then the link has failed.
+    /// The oldest message may stay unacknowledged, and without a new part of it arriving, for so long;
+    /// then the link has failed.
     pub bound: Nanos,
     /// Time between two attempts of a step of the handshake.
     pub step: Nanos,

@@ -228,6 +228,8 @@ pub struct Tx {
     backoff: u32,
     /// When `oldest` became the oldest, or a part of it arrived, or it last timed out.
     progress: Instant,
+    /// When `oldest` became the oldest, or a part of it arrived.
+    alive: Instant,
     /// The longest fragment that may be sent.
     each: u32,
     /// The longest that arrives, as losses have shown.
@@ -263,6 +265,7 @@ impl Tx {
             freed: SeqSet::EMPTY,
             backoff: 0,
             progress: Instant::from_nanos(0),
+            alive: Instant::from_nanos(0),
             each: COMMON_PAYLOAD,
             each_passes: u32::MAX,
             recuts: 0,
@@ -299,6 +302,7 @@ impl Tx {
         self.freed = SeqSet::EMPTY;
         self.backoff = 0;
         self.progress = Instant::from_nanos(0);
+        self.alive = Instant::from_nanos(0);
         self.recuts = 0;
         self.probes = 0;
         self.arrived = 0;
@@ -567,6 +571,7 @@ impl Tx {
         self.congestion.arrived(news.len(), self.held_back);
         if seq == self.oldest {
             self.progress = now;
+            self.alive = now;
             if !news.without(self.message(seq).resent).is_empty() {
                 self.backoff = 0;
             }
@@ -607,7 +612,7 @@ impl Tx {
         if self.oldest == self.begun() {
             return TimedOut::No;
         }
-        if now >= self.message(self.oldest).first.after(timers.bound) {
+        if now >= self.failed_at(timers) {
             return TimedOut::Failed;
         }
         if now < self.overdue(timers) {
@@ -711,10 +716,8 @@ impl Tx {
 
     /// When [`Self::timed_out`] or [`Self::poll`] has something to do.
     pub fn deadline(&self, timers: &Timers) -> Option<Instant> {
-        let retry = (self.oldest != self.begun()).then(|| {
-            let failed = self.message(self.oldest).first.after(timers.bound);
-            self.overdue(timers).min(failed)
-        });
+        let due = || self.overdue(timers).min(self.failed_at(timers));
+        let retry = (self.oldest != self.begun()).then(due);
         earliest(retry, self.paced)
     }
 
@@ -766,6 +769,13 @@ impl Tx {
             seq = seq.wrapping_add(1);
         }
         sound && flight == self.flight
+    }
+
+    /// When there is no way to the peer, unless the oldest message gets on until then. That it waited
+    /// behind others does not count, however long ago it was first sent.
+    fn failed_at(&self, timers: &Timers) -> Instant {
+        let since = self.message(self.oldest).first.max(self.alive);
+        since.after(timers.bound)
     }
 
     fn overdue(&self, timers: &Timers) -> Instant {
@@ -867,6 +877,7 @@ impl Tx {
             self.oldest = self.oldest.wrapping_add(1);
         }
         self.progress = now;
+        self.alive = now;
     }
 
     /// Finds messages of which the peer has nothing, but enough of what was sent after them.
