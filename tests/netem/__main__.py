@@ -2,13 +2,15 @@
 """`python3 -m netem [--short]`: runs the cells in a guest, prints a table, ends with the numbers."""
 
 import argparse
+import re
 import resource
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
 from .cells import Cell, pairwise
-from .guest import Guest, Outcome
+from .guest import MODULE, PROGRAMS, Guest, Outcome
 from .judge import judge, judge_without_crc
 
 _SEED = 20260101
@@ -24,6 +26,8 @@ _SHORT = (
     Cell("1", reorder=False, duplicate=True, corrupt=True, mtu=1500),
     Cell("10", reorder=True, duplicate=False, corrupt=True, mtu=576),
 )
+# What `make check` has in a short form, in full.
+_SCRIPTS = (("links",), ("namespaces32", "--load", "bridge", "--argument", "60"))
 _COLUMNS = "cell messages MB seconds MB/s retr NACKs longest-ms drops".split()
 _WIDTHS = (44, 8, 7, 7, 6, 8, 7, 10)
 
@@ -63,8 +67,28 @@ def main() -> int:
     _row(_COLUMNS)
     failed = _run(plan, chosen, messages, options.seed, blind)
     total = len(chosen) + blind + 1
-    print(f"{total - failed} passed, {failed} failed")
+    passed = total - failed
+    if not options.short and not options.cell:
+        for script in _SCRIPTS:
+            good, bad = _script(*script)
+            passed, failed = passed + good, failed + bad
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _script(name: str, *options: str) -> tuple[int, int]:
+    """Runs a script in a guest and shows its results: how many passed, how many failed."""
+    print(f"\n{name}:")
+    command = ["tools/vm", "run", "--ktap", "script", "--name", f"{name}-full", "--script", f"tests/vm/{name}.sh"]
+    command += ["--module", MODULE, "--programs", PROGRAMS, "--load", "sch_netem", "--timeout", "1500", *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    for line in (done.stdout + done.stderr).splitlines():
+        if not line.startswith(("KTAP", "1..")):
+            print(f"    {line}", flush=True)
+    passed, failed = 0, 0
+    for good, bad in re.findall(r"^tools/vm: \S+: (\d+) passed, (\d+) failed", done.stderr, re.MULTILINE):
+        passed, failed = int(good), int(bad)
+    return passed, failed or int(done.returncode != 0)
 
 
 def _run(plan: Plan, cells: list[Cell], messages: int, seed: int, blind: bool) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-_PROGRAMS = "build/target/userspace/release"
+MODULE = "build/module/stock/qnet.ko"
+PROGRAMS = "build/target/userspace/release"
 _COUNTER = re.compile(r"^(\w[^:]*?)\s*: (\d+)")
 _DROPPED = re.compile(r"\(dropped (\d+),")
 
@@ -89,7 +90,7 @@ class Guest:
         arguments = [word for argument in (str(at_once), *cells) for word in ("--argument", argument)]
         self._command = [
             "tools/vm", "run", "--name", name, "--script", "tests/vm/netem.sh", "--timeout", str(seconds),
-            "--module", "build/module/stock/qnet.ko", "--programs", _PROGRAMS, "--load", "sch_netem", *arguments,
+            "--module", MODULE, "--programs", PROGRAMS, "--load", "sch_netem", *arguments,
         ]  # fmt: skip
         self.complaints: list[str] = []
 

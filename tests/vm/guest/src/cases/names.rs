@@ -29,6 +29,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("own_name", Scope::Both, own_name),
     Case::new("other_name", Scope::Remote, other_name),
     Case::new("forms", Scope::Remote, forms),
+    Case::new("policies", Scope::Remote, policies),
     Case::new("unknown_name", Scope::Both, unknown_name),
     Case::new("unknown_name_in_time", Scope::Both, unknown_name_in_time),
     Case::new("bad_names", Scope::Both, bad_names),
@@ -79,6 +80,27 @@ fn forms(world: &World) -> Outcome {
     ] {
         let got = raw::strtond(text.as_bytes(), Timeout::NEVER)?;
         ensure_eq!(got, (node, used), "{text}");
+    }
+    Ok(())
+}
+
+/// Each quality of service is a node of its own, on the same machine.
+fn policies(world: &World) -> Outcome {
+    let plain = world.node();
+    let name = plain.name()?;
+    ensure_eq!(Node::lookup(&format!("{name}~loadbalance"))?, plain);
+    let mut seen = vec![plain];
+    for policy in ["redundant", "exclusive", "preferred", "preferred:nosuch0"] {
+        let text = format!("{name}~{policy}");
+        let node = Node::lookup(&text)?;
+        ensure!(node.is_same_machine(plain), "{text} is another machine");
+        ensure!(!seen.contains(&node), "{text} has another one's descriptor");
+        ensure_eq!(Node::lookup(&text)?, node, "asked again");
+        ensure_eq!(node.name()?, text);
+        seen.push(node);
+    }
+    for bad in ["nonsense", "Redundant", ":veth0"] {
+        fails_with(bad, Node::lookup(&format!("{name}~{bad}")), &BAD)?;
     }
     Ok(())
 }
