@@ -255,12 +255,18 @@ pub const CASES: &[Case] = &[
             seq: 0x0100_0000,
             ..s.next()
         };
-        let range = |offset: u32, length: u32| {
-            [offset.to_le_bytes(), length.to_le_bytes()].concat()
-        };
-        [range(0, 50), range(0, 0), range(u32::MAX, 2), vec![0; 7], vec![1; 65 * 8], vec![]]
-            .map(|payload| s.sized(header, &payload))
-            .to_vec()
+        let range =
+            |offset: u32, length: u32| [offset.to_le_bytes(), length.to_le_bytes()].concat();
+        [
+            range(0, 50),
+            range(0, 0),
+            range(u32::MAX, 2),
+            vec![0; 7],
+            vec![1; 65 * 8],
+            vec![],
+        ]
+        .map(|payload| s.sized(header, &payload))
+        .to_vec()
     }),
     Case::new("crc", "drop crc", |s| {
         let payload = kif(5, &[1; 11]);
