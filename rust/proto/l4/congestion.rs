@@ -23,8 +23,9 @@ const BEGIN: u32 = 64;
 /// The window never allows less.
 const LEAST: u32 = 2;
 
-/// A window that shrinks by loss, and not by silence, does not fall below.
-const LEAST_SHRUNK: u32 = 8;
+/// A window that shrinks by loss, and not by silence, does not fall below. Queues on the way are seldom
+/// shorter, so that what is still lost at this size is the link's doing, and less would not mend it.
+const LEAST_SHRUNK: u32 = 24;
 
 /// A round trip counts as one of loss when at least so many fragments were lost, ...
 const LOSSES: u32 = 3;

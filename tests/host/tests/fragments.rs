@@ -442,7 +442,7 @@ fn a_loss_in_a_hundred_changes_nothing_and_one_in_ten_does() {
         it.lost(50);
         it.turn(at(3000 + n * 1000), RTT);
     }
-    assert_eq!(it.window(), 8);
+    assert_eq!(it.window(), 24);
 }
 
 #[test]
