@@ -81,7 +81,7 @@ impl Argument {
 }
 
 /// The longest structure that this module knows, in bytes.
-const LONGEST_KNOWN: usize = 160;
+const LONGEST_KNOWN: usize = 192;
 
 const _: () = {
     assert!(size_of::<uapi::Version>() <= LONGEST_KNOWN);

@@ -148,6 +148,19 @@ mirror! {
 }
 
 mirror! {
+    /// A pulse.
+    Pulse = qnet_pulse {
+        type_: u16,
+        subtype: u16,
+        code: i8,
+        zero: [u8; 3],
+        value: i64,
+        scoid: i32,
+        reserved: u32,
+    }
+}
+
+mirror! {
     /// MsgReceive.
     Receive = qnet_receive {
         size: u32,
@@ -157,6 +170,11 @@ mirror! {
         rcvid: i32,
         reserved: u32,
         info: MsgInfo,
+        pulse: Pulse,
+        status: i64,
+        reply: Buf,
+        reply_error: i32,
+        reserved2: u32,
     }
 }
 
@@ -204,6 +222,158 @@ mirror! {
         string: u64,
         len: u32,
         used: u32,
+        nd: u32,
+        reserved: u32,
+        timeout: Timeout,
+    }
+}
+
+mirror! {
+    /// MsgInfo.
+    RcvidInfo = qnet_rcvid_info {
+        size: u32,
+        flags: u32,
+        rcvid: i32,
+        reserved: u32,
+        info: MsgInfo,
+    }
+}
+
+mirror! {
+    /// MsgCurrent.
+    Current = qnet_current {
+        size: u32,
+        flags: u32,
+        rcvid: i32,
+        reserved: u32,
+    }
+}
+
+mirror! {
+    /// MsgKeyData.
+    KeyData = qnet_keydata {
+        size: u32,
+        flags: u32,
+        rcvid: i32,
+        op: u32,
+        key: u32,
+        newkey: u32,
+        data: Buf,
+    }
+}
+
+mirror! {
+    /// MsgSendPulse.
+    SendPulse = qnet_send_pulse {
+        size: u32,
+        flags: u32,
+        priority: i32,
+        code: i32,
+        value: i64,
+    }
+}
+
+mirror! {
+    /// A `sigevent`.
+    Event = qnet_event {
+        notify: i32,
+        id: i32,
+        value: i64,
+        code: i16,
+        priority: i16,
+        reserved: u32,
+    }
+}
+
+mirror! {
+    /// MsgDeliverEvent.
+    Deliver = qnet_deliver {
+        size: u32,
+        flags: u32,
+        rcvid: i32,
+        reserved: u32,
+        event: Event,
+    }
+}
+
+mirror! {
+    /// ConnectClientInfo.
+    ClientInfo = qnet_client_info {
+        size: u32,
+        flags: u32,
+        scoid: i32,
+        ngroups: u32,
+        groups: u64,
+        nd: u32,
+        pid: i32,
+        sid: i32,
+        reserved: u32,
+        ruid: u32,
+        euid: u32,
+        suid: u32,
+        rgid: u32,
+        egid: u32,
+        sgid: u32,
+    }
+}
+
+mirror! {
+    /// What a connection is.
+    ConnectionInfo = qnet_connection_info {
+        size: u32,
+        flags: u32,
+        nd: u32,
+        pid: i32,
+        chid: i32,
+        scoid: i32,
+        coid: i32,
+        reserved: u32,
+    }
+}
+
+mirror! {
+    /// The number of a connection.
+    Coid = qnet_coid {
+        size: u32,
+        coid: i32,
+    }
+}
+
+mirror! {
+    /// Who may connect to a channel.
+    Access = qnet_access {
+        size: u32,
+        flags: u32,
+        uid: u32,
+        gid: u32,
+        mode: u32,
+        reserved: u32,
+    }
+}
+
+mirror! {
+    /// SignalKill.
+    Signal = qnet_signal {
+        size: u32,
+        flags: u32,
+        nd: u32,
+        pid: i32,
+        tid: i32,
+        signo: i32,
+        code: i32,
+        reserved: u32,
+        value: i64,
+        timeout: Timeout,
+    }
+}
+
+mirror! {
+    /// netmgr_remote_nd.
+    RemoteNd = qnet_remote_nd {
+        size: u32,
+        flags: u32,
+        remote_nd: u32,
+        local_nd: u32,
         nd: u32,
         reserved: u32,
         timeout: Timeout,

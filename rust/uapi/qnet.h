@@ -56,11 +56,20 @@ struct sockaddr_qnet {
 
 #define QNET_SIDE_CHANNEL	0x40000000
 
-/* Flags of a channel that are understood; their values are Neutrino's. */
+/*
+ * Flags of a channel that are understood; their values are Neutrino's, but for
+ * the last.
+ */
 #define QNET_CHF_FIXED_PRIORITY	0x0001
+#define QNET_CHF_UNBLOCK	0x0002	/* a pulse when a client wants to leave */
+#define QNET_CHF_THREAD_DEATH	0x0004	/* a pulse when a thread of ours ends */
+#define QNET_CHF_DISCONNECT	0x0008	/* a pulse when a client has left */
 #define QNET_CHF_SENDER_LEN	0x0020
+#define QNET_CHF_COID_DISCONNECT 0x0040	/* a pulse when a server of ours is gone */
 #define QNET_CHF_REPLY_LEN	0x0080
 #define QNET_CHF_PRIVATE	0x1000
+#define QNET_CHF_REMOTE		0x01000000 /* other nodes may connect in spite of
+					    * the option remote=marked */
 
 /* Flags of a connection that are understood. */
 #define QNET_COF_CLOEXEC	0x0001
@@ -70,6 +79,16 @@ struct sockaddr_qnet {
 #define QNET_TIMEOUT_SEND	0x10
 #define QNET_TIMEOUT_RECEIVE	0x20
 #define QNET_TIMEOUT_REPLY	0x40
+
+/* Codes of the pulses that the module itself sends. */
+#define QNET_PULSE_UNBLOCK	-32	/* value: the rcvid */
+#define QNET_PULSE_DISCONNECT	-33	/* scoid: the client that has left */
+#define QNET_PULSE_THREADDEATH	-34	/* value: the thread */
+#define QNET_PULSE_COIDDEATH	-35	/* value: the coid whose server is gone */
+
+/* Flags of a received message. */
+#define QNET_MI_UNBLOCK_REQ	0x100	/* its client wants to leave */
+#define QNET_MI_NET_CRED_DIRTY	0x200	/* its client's ids have changed */
 
 /* Errors that QNX has and Linux has not; they keep QNX's numbers. */
 #define QNET_ENOREMOTE		300
@@ -137,15 +156,38 @@ struct qnet_msg_info {
 	__u32	reserved;
 };
 
-/* On a channel. Returns 0 with the message's rcvid. */
+/* A pulse: Neutrino's _pulse, 64 bit. */
+struct qnet_pulse {
+	__u16	type;		/* 0 */
+	__u16	subtype;	/* 0 */
+	__s8	code;
+	__u8	zero[3];
+	__s64	value;
+	__s32	scoid;
+	__u32	reserved;
+};
+
+#define QNET_RECEIVE_PULSE	0x1	/* messages stay in the queue */
+
+/*
+ * On a channel. When rcvid is not 0, that message is answered first, as
+ * QNET_IOC_REPLY does with status and reply; reply_error tells how that went,
+ * and the call goes on. Returns 0 with the message's rcvid; or, with rcvid 0,
+ * a pulse, which does not touch buf, and info is zero.
+ */
 struct qnet_receive {
 	__u32			size;
-	__u32			flags;		/* 0 */
+	__u32			flags;		/* QNET_RECEIVE_* */
 	struct qnet_buf		buf;
 	struct qnet_timeout	timeout;
-	__s32			rcvid;		/* out */
+	__s32			rcvid;		/* in and out */
 	__u32			reserved;
 	struct qnet_msg_info	info;		/* out */
+	struct qnet_pulse	pulse;		/* out */
+	__s64			status;
+	struct qnet_buf		reply;
+	__s32			reply_error;	/* out: 0 or an errno number */
+	__u32			reserved2;
 };
 
 /* On any socket of the process that received rcvid. */
@@ -163,7 +205,8 @@ struct qnet_error {
 	__u32	size;
 	__u32	flags;		/* 0 */
 	__s32	rcvid;
-	__s32	error;		/* a Linux errno number, positive; 0: success */
+	__s32	error;		/* a Linux errno number, positive; 0: success;
+				 * -1: that of the client's signal or time-out */
 };
 
 /*
@@ -181,6 +224,160 @@ struct qnet_transfer {
 	struct qnet_buf		buf;
 	struct qnet_timeout	timeout;	/* QNET_TIMEOUT_REPLY counts */
 	__u64			done;		/* out: bytes copied */
+};
+
+/* MsgInfo, on any socket of the process that received rcvid. */
+struct qnet_rcvid_info {
+	__u32			size;
+	__u32			flags;		/* 0 */
+	__s32			rcvid;
+	__u32			reserved;
+	struct qnet_msg_info	info;		/* out */
+};
+
+/* MsgCurrent, as above. 0: the thread works for nobody. */
+struct qnet_current {
+	__u32	size;
+	__u32	flags;		/* 0 */
+	__s32	rcvid;
+	__u32	reserved;
+};
+
+#define QNET_KEYDATA_VERIFY	0
+#define QNET_KEYDATA_CALCULATE	1
+#define QNET_KEYDATA_CALCULATE_REUSE 2
+
+/* MsgKeyData, as above. VERIFY: newkey is 0 if key is that of data, else -1. */
+struct qnet_keydata {
+	__u32		size;
+	__u32		flags;		/* 0 */
+	__s32		rcvid;
+	__u32		op;		/* QNET_KEYDATA_* */
+	__u32		key;
+	__u32		newkey;		/* out */
+	struct qnet_buf	data;
+};
+
+/* On a connection: MsgSendPulse, which does not block. */
+struct qnet_send_pulse {
+	__u32	size;
+	__u32	flags;		/* 0 */
+	__s32	priority;	/* 1 to 255; -1: the caller's */
+	__s32	code;		/* -128 to 127; a program's own are 0 to 127 */
+	__s64	value;		/* to another node: 32 bits */
+};
+
+/* Kinds of event that can be delivered; their values are Neutrino's. */
+#define QNET_SIGEV_NONE		0
+#define QNET_SIGEV_SIGNAL	1
+#define QNET_SIGEV_SIGNAL_CODE	2
+#define QNET_SIGEV_SIGNAL_THREAD 3
+#define QNET_SIGEV_PULSE	4
+#define QNET_SIGEV_UNBLOCK	5
+
+/* Neutrino's sigevent. */
+struct qnet_event {
+	__s32	notify;		/* QNET_SIGEV_* */
+	__s32	id;		/* the signal, or the coid of the pulse */
+	__s64	value;
+	__s16	code;
+	__s16	priority;	/* of a pulse; -1: the caller's */
+	__u32	reserved;
+};
+
+#define QNET_DELIVER_VERIFY	0x1	/* only look whether it could be */
+
+/*
+ * MsgDeliverEvent, on any socket of the process that received rcvid, whether it
+ * has answered it or not. rcvid 0: to the caller itself.
+ */
+struct qnet_deliver {
+	__u32			size;
+	__u32			flags;		/* QNET_DELIVER_* */
+	__s32			rcvid;
+	__u32			reserved;
+	struct qnet_event	event;
+};
+
+/* ConnectClientInfo, on any socket. scoid -1: the caller. */
+struct qnet_client_info {
+	__u32	size;
+	__u32	flags;		/* 0 */
+	__s32	scoid;
+	__u32	ngroups;	/* in: room at groups; out: how many there are */
+	__u64	groups;		/* array of __u32 */
+	__u32	nd;		/* from here on: out */
+	__s32	pid;
+	__s32	sid;
+	__u32	reserved;
+	__u32	ruid;
+	__u32	euid;
+	__u32	suid;
+	__u32	rgid;
+	__u32	egid;
+	__u32	sgid;
+};
+
+#define QNET_CONNECTION_DEAD	0x1	/* the server is gone */
+
+/* On a connection: what ConnectServerInfo tells. */
+struct qnet_connection_info {
+	__u32	size;
+	__u32	flags;		/* out: QNET_CONNECTION_* */
+	__u32	nd;		/* out */
+	__s32	pid;		/* out */
+	__s32	chid;		/* out */
+	__s32	scoid;		/* out */
+	__s32	coid;		/* out: as QNET_IOC_COID said, or -1 */
+	__u32	reserved;
+};
+
+/* On a connection: the number by which the process calls it. */
+struct qnet_coid {
+	__u32	size;
+	__s32	coid;
+};
+
+/*
+ * On a channel: who may connect to it, as for a file with this owner and mode,
+ * of which the bits 0222 count. Before the first call anybody may. uid and gid
+ * -1: as before, at first the maker's.
+ */
+struct qnet_access {
+	__u32	size;
+	__u32	flags;		/* 0 */
+	__u32	uid;
+	__u32	gid;
+	__u32	mode;
+	__u32	reserved;
+};
+
+/* SignalKill, on any socket. signo 0 only asks whether it could be. */
+struct qnet_signal {
+	__u32			size;
+	__u32			flags;		/* 0 */
+	__u32			nd;
+	__s32			pid;
+	__s32			tid;		/* 0: any thread */
+	__s32			signo;
+	__s32			code;
+	__u32			reserved;
+	__s64			value;
+	struct qnet_timeout	timeout;	/* QNET_TIMEOUT_REPLY counts */
+};
+
+/*
+ * netmgr_remote_nd, on any socket: the number that the node remote_nd has for
+ * the one that this node calls local_nd.
+ */
+struct qnet_remote_nd {
+	__u32			size;
+	__u32			flags;		/* 0 */
+	__u32			remote_nd;
+	__u32			local_nd;
+	__u32			nd;		/* out */
+	__u32			reserved;
+	struct qnet_timeout	timeout;	/* QNET_TIMEOUT_REPLY counts */
 };
 
 /*
@@ -214,6 +411,18 @@ struct qnet_node_name {
 #define QNET_IOC_NDTOSTR	_IOWR(QNET_IOC_MAGIC, 8, struct qnet_node_name)
 #define QNET_IOC_READ		_IOWR(QNET_IOC_MAGIC, 9, struct qnet_transfer)
 #define QNET_IOC_WRITE		_IOWR(QNET_IOC_MAGIC, 10, struct qnet_transfer)
+#define QNET_IOC_SEND_PULSE	_IOW(QNET_IOC_MAGIC, 11, struct qnet_send_pulse)
+#define QNET_IOC_INFO		_IOWR(QNET_IOC_MAGIC, 12, struct qnet_rcvid_info)
+#define QNET_IOC_CURRENT	_IOW(QNET_IOC_MAGIC, 13, struct qnet_current)
+#define QNET_IOC_KEYDATA	_IOWR(QNET_IOC_MAGIC, 14, struct qnet_keydata)
+#define QNET_IOC_DELIVER	_IOW(QNET_IOC_MAGIC, 15, struct qnet_deliver)
+#define QNET_IOC_CLIENT_INFO	_IOWR(QNET_IOC_MAGIC, 16, struct qnet_client_info)
+#define QNET_IOC_CONNECTION_INFO \
+	_IOWR(QNET_IOC_MAGIC, 17, struct qnet_connection_info)
+#define QNET_IOC_COID		_IOW(QNET_IOC_MAGIC, 18, struct qnet_coid)
+#define QNET_IOC_ACCESS		_IOW(QNET_IOC_MAGIC, 19, struct qnet_access)
+#define QNET_IOC_SIGNAL		_IOW(QNET_IOC_MAGIC, 20, struct qnet_signal)
+#define QNET_IOC_REMOTE_ND	_IOWR(QNET_IOC_MAGIC, 21, struct qnet_remote_nd)
 
 /*
  * Generic netlink: the settings and tables of the caller's network namespace.
