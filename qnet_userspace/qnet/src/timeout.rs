@@ -4,7 +4,10 @@
 
 use std::{
     ops::BitOr,
-    time::Duration, //
+    time::{
+        Duration,
+        Instant, //
+    },
 };
 
 /// States in which a call may be blocked.
@@ -73,6 +76,15 @@ impl Timeout {
         Self { states, ..self }
     }
 
+    /// What is left of it, when it began to count then.
+    pub(crate) fn since(self, began: Instant) -> Self {
+        let passed = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            ns: self.ns.saturating_sub(passed),
+            ..self
+        }
+    }
+
     pub(crate) fn to_raw(self) -> qnet_sys::qnet_timeout {
         qnet_sys::qnet_timeout {
             ns: self.ns,
@@ -100,5 +112,16 @@ mod tests {
             .to_raw();
         assert_eq!((raw.ns, raw.states), (2_000_000, 0x50));
         assert_eq!(Timeout::after(Duration::MAX).to_raw().ns, u64::MAX);
+    }
+
+    #[test]
+    fn what_is_left() {
+        let past = Instant::now() - Duration::from_secs(5);
+        assert_eq!(Timeout::NEVER.since(past), Timeout::NEVER);
+        assert_eq!(
+            Timeout::after(Duration::from_secs(4)).since(past),
+            Timeout::NOW
+        );
+        assert!(Timeout::after(Duration::from_secs(1000)).since(past).ns <= 995_000_000_000);
     }
 }
