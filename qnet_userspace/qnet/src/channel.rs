@@ -198,12 +198,13 @@ impl Channel {
         timeout: Timeout,
         mut receive: impl FnMut(Timeout) -> Result<raw::Received>,
     ) -> Result<Message> {
+        // Nobody looks at the clock when there is no time-out.
+        let began = (timeout != Timeout::NEVER).then(Instant::now);
         let mut left = timeout;
-        let began = Instant::now();
         loop {
             match receive(left)? {
                 raw::Received::Message(rcvid, info) => return Message::new(rcvid, info),
-                raw::Received::Pulse(_) => left = timeout.since(began),
+                raw::Received::Pulse(_) => left = began.map_or(timeout, |began| timeout.since(began)),
             }
         }
     }

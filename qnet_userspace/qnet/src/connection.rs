@@ -216,9 +216,7 @@ impl Connection {
     /// channel and that nobody answers. `code` is 0 to 127.
     ///
     /// It does not block. On another node, that it was sent says nothing of whether it arrived, and
-    /// it carries 32 bits of `value`. A sender needs the rights that [`kill(2)`] wants.
-    ///
-    /// [`kill(2)`]: https://man7.org/linux/man-pages/man2/kill.2.html
+    /// it carries 32 bits of `value`. A sender needs the rights that `kill(2)` wants.
     pub fn send_pulse(&self, code: i8, value: i64) -> Result<()> {
         self.send_pulse_with(Priority::CALLER, code, value)
     }
