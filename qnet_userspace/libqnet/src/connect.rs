@@ -25,7 +25,7 @@ use qnet::{
 };
 
 use crate::{
-    answer,
+    answer::calls,
     timer, //
 };
 
@@ -58,38 +58,11 @@ fn detach(coid: c_int) -> Result<c_int> {
     Ok(0)
 }
 
-/// Attaches to a channel; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectAttach(
-    nd: u32,
-    pid: libc::pid_t,
-    chid: c_int,
-    index: c_uint,
-    flags: c_int,
-) -> c_int {
-    answer::classic(|| attach(nd, pid, chid, index, flags))
-}
-
-/// Attaches to a channel; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectAttach_r(
-    nd: u32,
-    pid: libc::pid_t,
-    chid: c_int,
-    index: c_uint,
-    flags: c_int,
-) -> c_int {
-    answer::plain(|| attach(nd, pid, chid, index, flags))
-}
-
-/// Ends a connection; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectDetach(coid: c_int) -> c_int {
-    answer::classic(|| detach(coid))
-}
-
-/// Ends a connection; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectDetach_r(coid: c_int) -> c_int {
-    answer::plain(|| detach(coid))
+calls! {
+    /// Attaches to a channel; see ConnectAttach(3).
+    fn ConnectAttach ConnectAttach_r
+        (nd: u32, pid: libc::pid_t, chid: c_int, index: c_uint, flags: c_int) -> c_int
+        = attach(nd, pid, chid, index, flags);
+    /// Ends a connection; see ConnectAttach(3).
+    fn ConnectDetach ConnectDetach_r (coid: c_int) -> c_int = detach(coid);
 }
