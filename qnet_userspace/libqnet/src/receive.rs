@@ -74,7 +74,12 @@ unsafe fn reply_receive(
     let timeout = timer::take();
     let stay = CHANNELS.enter(chid)?;
     // SAFETY: The caller promises what is asked for.
-    let (data, sink) = unsafe { (Source::from_raw_parts(answer.iov, answer.parts)?, room.sink()?) };
+    let (data, sink) = unsafe {
+        (
+            Source::from_raw_parts(answer.iov, answer.parts)?,
+            room.sink()?,
+        )
+    };
     let reply = Answer {
         rcvid: answer.rcvid,
         status: answer.status,
