@@ -174,7 +174,10 @@ fn our_layouts() -> Vec<(String, Vec<i64>)> {
         qnet_answer { rcvid error status iov parts }
         sigevent { sigev_notify sigev_value }
     }
-    let (signo, detail) = (offset_of!(sigevent, sigev_signo), offset_of!(sigevent, detail));
+    let (signo, detail) = (
+        offset_of!(sigevent, sigev_signo),
+        offset_of!(sigevent, detail),
+    );
     field("sigevent.sigev_signo".into(), signo, 4);
     field("sigevent.sigev_coid".into(), signo, 4);
     field("sigevent.sigev_code".into(), detail, 2);
