@@ -115,7 +115,7 @@ unsafe fn fill(info: *mut _client_info, told: &qnet_sys::qnet_client_info, group
 
 calls! {
     /// Tells who a client is; see ConnectClientInfo(3).
-    unsafe fn ConnectClientInfo ConnectClientInfo_r
+    pointers fn ConnectClientInfo ConnectClientInfo_r
         (scoid: c_int, info: *mut _client_info, ngroups: c_int) -> c_int
         = client_info(scoid, info, ngroups);
 }

@@ -213,7 +213,7 @@ fn set_close_at_exec(fd: c_int, close: bool) -> Result<()> {
 
 calls! {
     /// Tells what a connection leads to; see ConnectServerInfo(3).
-    unsafe fn ConnectServerInfo ConnectServerInfo_r
+    pointers fn ConnectServerInfo ConnectServerInfo_r
         (pid: libc::pid_t, coid: c_int, info: *mut _msg_info) -> c_int
         = server_info(pid, coid, info);
     /// Changes the flags of a connection; see ConnectFlags(3).
