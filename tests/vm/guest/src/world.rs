@@ -251,7 +251,11 @@ impl Server {
         let mut failure = None;
         sys::within(PATIENCE, || match self.ask(Op::Pulses, 0) {
             Ok((_, numbers)) => {
-                all.extend(numbers.chunks_exact(3).map(|pulse| [pulse[0], pulse[1], pulse[2]]));
+                all.extend(
+                    numbers
+                        .chunks_exact(3)
+                        .map(|pulse| [pulse[0], pulse[1], pulse[2]]),
+                );
                 (all.len() >= count).then_some(())
             }
             Err(error) => {

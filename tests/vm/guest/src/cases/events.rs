@@ -57,7 +57,11 @@ pub(super) const CASES: &[Case] = &[
     Case::new("signal_to_a_process", Scope::Local, signal_to_a_process),
     Case::new("information_again", Scope::Local, information_again),
     Case::new("own_ids", Scope::Local, own_ids),
-    Case::new("connection_information", Scope::Both, connection_information),
+    Case::new(
+        "connection_information",
+        Scope::Both,
+        connection_information,
+    ),
     Case::new("keys", Scope::Local, keys),
     Case::new("current", Scope::Local, current),
     Case::new("remote_numbers", Scope::Both, remote_numbers),
@@ -164,7 +168,11 @@ fn wrong_events(world: &World) -> Outcome {
             id,
             ..Default::default()
         };
-        ensure_eq!(register(&connection, event)?, i64::from(libc::EINVAL), "event {notify}");
+        ensure_eq!(
+            register(&connection, event)?,
+            i64::from(libc::EINVAL),
+            "event {notify}"
+        );
     }
     let none = qnet_event::default();
     ensure_eq!(register(&connection, none)?, 0);
@@ -234,13 +242,20 @@ fn information_again(_: &World) -> Outcome {
     let rcvid = message.rcvid().get();
     message.reply(0, &[])?;
     call.result()??;
-    fails_with("of an answered one", qnet::raw::info(rcvid), &[Error::ESRCH])?;
+    fails_with(
+        "of an answered one",
+        qnet::raw::info(rcvid),
+        &[Error::ESRCH],
+    )?;
     Ok(())
 }
 
 fn own_ids(_: &World) -> Outcome {
     let own = ClientInfo::own()?;
-    ensure_eq!((own.node, own.pid), (Node::LOCAL, std::process::id() as i32));
+    ensure_eq!(
+        (own.node, own.pid),
+        (Node::LOCAL, std::process::id() as i32)
+    );
     let channel = Channel::create()?;
     let connection = Arc::new(Connection::attach(channel.address())?);
     let call = super::start_send(&connection, b"123".to_vec())?;

@@ -46,20 +46,36 @@ use crate::{
 pub(super) const CASES: &[Case] = &[
     Case::new("arrive", Scope::Both, arrive),
     Case::new("by_priority", Scope::Local, by_priority),
-    Case::new("in_order_with_messages", Scope::Both, in_order_with_messages),
+    Case::new(
+        "in_order_with_messages",
+        Scope::Both,
+        in_order_with_messages,
+    ),
     Case::new("leave_messages", Scope::Local, leave_messages),
     Case::new("time_out", Scope::Local, time_out),
     Case::new("wrong_arguments", Scope::Both, wrong_arguments),
     Case::new("to_a_dead_channel", Scope::Local, to_a_dead_channel),
     Case::new("full_queue", Scope::Local, full_queue),
     Case::new("unblock", Scope::Both, unblock),
-    Case::new("unblock_is_answered_in_time", Scope::Both, unblock_is_answered_in_time),
-    Case::new("no_unblock_without_the_flag", Scope::Both, no_unblock_without_the_flag),
+    Case::new(
+        "unblock_is_answered_in_time",
+        Scope::Both,
+        unblock_is_answered_in_time,
+    ),
+    Case::new(
+        "no_unblock_without_the_flag",
+        Scope::Both,
+        no_unblock_without_the_flag,
+    ),
     Case::new("disconnect", Scope::Both, disconnect),
     Case::new("disconnect_by_death", Scope::Local, disconnect_by_death),
     Case::new("server_death", Scope::Both, server_death),
     Case::new("thread_death", Scope::Local, thread_death),
-    Case::new("one_channel_for_deaths", Scope::Local, one_channel_for_deaths),
+    Case::new(
+        "one_channel_for_deaths",
+        Scope::Local,
+        one_channel_for_deaths,
+    ),
     Case::new("reply_and_receive", Scope::Local, reply_and_receive),
 ];
 
@@ -75,7 +91,10 @@ fn arrive(world: &World) -> Outcome {
     connection.send_pulse(5, 42)?;
     connection.send_pulse_with(Priority::fixed(12), 127, -7)?;
     let pulses = server.wait_pulses(2)?;
-    let told: Vec<_> = pulses.iter().map(|[code, value, _]| (*code, *value)).collect();
+    let told: Vec<_> = pulses
+        .iter()
+        .map(|[code, value, _]| (*code, *value))
+        .collect();
     ensure_eq!(told, [(5, 42), (127, -7)]);
     ensure_eq!(pulses[0][2], pulses[1][2], "the scoid of one client");
     ensure!(pulses[0][2] & 0x4000_0000 != 0, "scoid {:#x}", pulses[0][2]);
@@ -114,7 +133,11 @@ fn leave_messages(_: &World) -> Outcome {
     let connection = Arc::new(to(&channel)?);
     let call = start_send(&connection, b"a message".to_vec())?;
     call.wait_asleep()?;
-    fails_with("a pulse", channel.receive_pulse(Timeout::NOW), &[Error::ETIMEDOUT])?;
+    fails_with(
+        "a pulse",
+        channel.receive_pulse(Timeout::NOW),
+        &[Error::ETIMEDOUT],
+    )?;
     connection.send_pulse_with(Priority::fixed(1), 3, 9)?;
     let pulse = channel.receive_pulse(PATIENCE)?;
     ensure_eq!((pulse.code, pulse.value), (3, 9));
@@ -147,13 +170,11 @@ fn wrong_arguments(world: &World) -> Outcome {
     let server = world.server()?;
     let connection = server.connect()?;
     echoes(&connection)?;
-    for priority in [0, 0_u8] {
-        fails_with(
-            "priority 0",
-            connection.send_pulse_with(Priority::fixed(priority), 1, 0),
-            &[Error::EINVAL],
-        )?;
-    }
+    fails_with(
+        "priority 0",
+        connection.send_pulse_with(Priority::fixed(0), 1, 0),
+        &[Error::EINVAL],
+    )?;
     // Codes of the module's are believed, and so not anybody's to send.
     fails_with(
         "a forged pulse",
@@ -296,7 +317,11 @@ fn server_death(world: &World) -> Outcome {
     });
     ensure!(died.is_some(), "no pulse told of {:#x}", connection.id());
     ensure!(connection.info()?.is_dead, "it is dead");
-    fails_with("a send", connection.send(b"12345678", &mut []), &[Error::EBADF])?;
+    fails_with(
+        "a send",
+        connection.send(b"12345678", &mut []),
+        &[Error::EBADF],
+    )?;
     Ok(())
 }
 
@@ -341,8 +366,9 @@ fn reply_and_receive(_: &World) -> Outcome {
         let mut message = channel.receive(&mut buffer)?;
         for served in 1.. {
             let (length, status) = (message.len(), i64::from(buffer[0]));
+            let reply = buffer;
             let (next, answered) =
-                channel.reply_receive(message, status, &buffer.clone()[..length], &mut buffer);
+                channel.reply_receive(message, status, &reply[..length], &mut buffer);
             answered?;
             message = match next? {
                 Received::Message(next) => next,
@@ -356,7 +382,10 @@ fn reply_and_receive(_: &World) -> Outcome {
     for round in 0..rounds {
         let mut reply = [0; 16];
         let got = connection.send(&[round, 2, 3], &mut reply)?;
-        ensure_eq!((got.status, &reply[..got.len]), (i64::from(round), &[round, 2, 3][..]));
+        ensure_eq!(
+            (got.status, &reply[..got.len]),
+            (i64::from(round), &[round, 2, 3][..])
+        );
     }
     connection.send_pulse(1, 0)?;
     let served = server.join().map_err(|_| "the server panicked")??;
