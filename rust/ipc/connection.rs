@@ -600,21 +600,6 @@ impl Connection {
         self.change(|state| state.failed(attempt));
     }
 
-    /// Finds the paths to a peer that has none. Process context.
-    fn locate(&self, peer: &Arc<Peer>, deadline: Option<u64>) -> Result {
-        if peer.is_located() {
-            return Ok(());
-        }
-        let resolved = self.node.resolve(&peer.fqnn, deadline);
-        let base = resolved.map_err(comes_back).map_err(|error| match error {
-            EINTR | ERESTARTNOINTR | ETIMEDOUT => error,
-            _ => EHOSTUNREACH,
-        })?;
-        // With a QoS of its own it goes by the same paths.
-        base.tell_paths(peer);
-        Ok(())
-    }
-
     fn sender(&self, request: &Request, srcnd: u32) -> Result<Sender> {
         Ok(Sender {
             tid: pid::caller_tid(),
@@ -761,7 +746,9 @@ impl Connection {
         if self.is_dead() {
             return Err(EBADF);
         }
-        self.locate(peer, timeout.deadline)?;
+        self.node
+            .find_paths(peer, timeout.deadline)
+            .map_err(comes_back)?;
         let client = Client::Thread {
             connection: self.clone(),
             process: Pid::of_caller(),
@@ -1222,7 +1209,7 @@ impl PulseThere<'_> {
 
     /// Sends the pulse with the CONNECT.
     fn connect(&self, pulse: &kif::Pulse) -> Result {
-        self.connection.locate(self.peer, None)?;
+        self.peer.node.find_paths(self.peer, None)?;
         let session = self.peer.open()?;
         self.connection
             .change(|state| state.carried_by(self.attempt, session));
