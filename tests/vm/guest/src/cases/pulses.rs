@@ -337,7 +337,10 @@ fn thread_death(_: &World) -> Outcome {
     });
     let (tid, nothing) = tid.join().map_err(|_| "the thread panicked")?;
     fails_with("a pulse", nothing, &[Error::ETIMEDOUT])?;
-    ensure_eq!(deaths.receive_pulse(PATIENCE)?.kind(), PulseKind::ThreadDeath(tid));
+    ensure_eq!(
+        deaths.receive_pulse(PATIENCE)?.kind(),
+        PulseKind::ThreadDeath(tid)
+    );
     Ok(())
 }
 
