@@ -376,6 +376,10 @@ impl Connection {
             }
         };
         let channel = server.channel(address.chid).ok_or(ESRCH)?;
+        let address = Address {
+            pid: server.pid.nr(),
+            ..address
+        };
         Self::to_channel(node, address, channel)
     }
 

@@ -67,16 +67,23 @@ impl<'a> Pins<'a> {
 
     /// Of a send whose thread comes back to it, with what it has pinned already.
     pub(super) fn again(peer: &'a Arc<Peer>, handle: u32, pinned: KVec<Pinned>) -> Self {
-        let pins = Self::new(peer, handle);
-        // Tags that were given before are not given again.
-        pins.next.set(now_ns() as u32);
-        pins.list.replace(pinned);
-        pins
+        Self {
+            peer,
+            handle,
+            list: RefCell::new(pinned),
+            // Tags that were given before are not given again.
+            next: Cell::new(now_ns() as u32),
+        }
     }
 
     /// What is pinned, to be kept while the thread is away.
     pub(super) fn take(&self) -> KVec<Pinned> {
-        self.list.take()
+        // Nobody else uses it now, so that this does not fail; and objtool does not know the panic of
+        // `borrow_mut()` for one.
+        match self.list.try_borrow_mut() {
+            Ok(mut list) => core::mem::take(&mut *list),
+            Err(_) => KVec::new(),
+        }
     }
 
     /// The sender's node.
@@ -127,7 +134,7 @@ impl<'a> Pins<'a> {
 
     /// Waits until nothing refers to the program's pages. Process context.
     pub(super) fn release(&self) {
-        let list = core::mem::take(&mut *self.list.borrow_mut());
+        let list = self.take();
         for pinned in list.iter().filter(|pinned| !pinned.used.is_unused()) {
             self.peer.give_up(pinned.session, pinned.tag);
         }

@@ -68,8 +68,8 @@ struct sockaddr_qnet {
 #define QNET_CHF_COID_DISCONNECT 0x0040	/* a pulse when a server of ours is gone */
 #define QNET_CHF_REPLY_LEN	0x0080
 #define QNET_CHF_PRIVATE	0x1000
-#define QNET_CHF_REMOTE		0x01000000 /* other nodes may connect in spite of
-					    * the option remote=marked */
+/* Other nodes may connect in spite of the option remote=marked. */
+#define QNET_CHF_REMOTE		0x01000000
 
 /* Flags of a connection that are understood. */
 #define QNET_COF_CLOEXEC	0x0001
@@ -208,8 +208,11 @@ struct qnet_error {
 	__u32	size;
 	__u32	flags;		/* 0 */
 	__s32	rcvid;
-	__s32	error;		/* a Linux errno number, positive; 0: success;
-				 * -1: that of the client's signal or time-out */
+	/*
+	 * A Linux errno number, positive. 0: success. -1: that of the client's
+	 * signal or time-out.
+	 */
+	__s32	error;
 };
 
 /*
