@@ -118,6 +118,21 @@ impl Channel {
         Ok(())
     }
 
+    /// How many messages wait to be received, for a listing.
+    pub(super) fn queued(&self) -> usize {
+        self.inner.lock().queue.len()
+    }
+
+    /// The message at a place of the queue, for a listing.
+    pub(super) fn queued_at(&self, place: usize) -> Option<Arc<Transaction>> {
+        self.inner.lock().queue.get(place).cloned()
+    }
+
+    /// Who waits for a message.
+    pub(super) fn receivers(&self) -> &WaitQueue {
+        &self.arrivals
+    }
+
     /// Takes a message out of the queue that its sender has given up. It may be gone already.
     pub(crate) fn forget(&self, transaction: &Arc<Transaction>) {
         let forgotten = {

@@ -340,6 +340,14 @@ impl Connection {
         }
     }
 
+    /// The channel of this node that it leads to, if it does.
+    pub(super) fn channel(&self) -> Option<&Arc<Channel>> {
+        match &self.target {
+            Target::Here { channel, .. } => Some(channel),
+            Target::There { .. } => None,
+        }
+    }
+
     /// The server's number for the client, on a local connection.
     pub(crate) fn scoid(&self) -> i32 {
         match &self.target {

@@ -20,6 +20,7 @@ pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod handles;
 pub(crate) mod input;
+pub(crate) mod listing;
 pub(crate) mod pins;
 mod process;
 pub(crate) mod requests;

@@ -223,6 +223,34 @@ impl Process {
         })
     }
 
+    /// The living process with the least number that is at least `from`, in the initial pid
+    /// namespace; for a listing.
+    pub(super) fn from_number(node: &Node, from: i32) -> Option<Arc<Self>> {
+        let processes = node.ipc.processes.lock();
+        let entries = processes.iter().map(|entry| &entry.process);
+        entries
+            .filter(|process| process.pid.number() >= from && process.pid.alive())
+            .min_by_key(|process| process.pid.number())
+            .cloned()
+    }
+
+    /// The channel with the least number that is at least `from`, for a listing.
+    pub(super) fn channel_from(&self, from: i32) -> Option<Arc<Channel>> {
+        let inner = self.inner.lock();
+        let channels = inner.channels.iter();
+        channels
+            .filter(|channel| channel.chid >= from)
+            .min_by_key(|channel| channel.chid)
+            .cloned()
+    }
+
+    /// The first received message at or behind a place, with its rcvid; for a listing.
+    pub(super) fn received_from(&self, place: usize) -> Option<(u32, Arc<Transaction>)> {
+        let inner = self.inner.lock();
+        let (rcvid, transaction) = inner.received.find_from(place, |_| true)?;
+        Some((rcvid, transaction.clone()))
+    }
+
     /// Makes a channel. Process context.
     ///
     /// Errors: `EAGAIN` when the process has too many, `ENOMEM`.

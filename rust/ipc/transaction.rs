@@ -18,9 +18,15 @@ use crate::{
     knet::{
         lock::SpinLockBh,
         new_spinlock_bh,
-        pid::Pid,
+        pid::{
+            Pid,
+            PidNs, //
+        },
         skb::RxSkb,
-        timer::now_ns,
+        timer::{
+            now_ns,
+            tick_ns, //
+        },
         user::UserBuf,
         wait::{
             signal_pending,
@@ -294,6 +300,8 @@ pub(crate) struct Transaction {
     _counted: Counted,
     pub(crate) client: Client,
     pub(crate) sender: Sender,
+    /// When it was made, exact to a tick.
+    pub(super) since: u64,
     /// The local connection id of the session that an outgoing message takes; 0: it stays on this
     /// node, or has not left.
     session: Atomic<u32>,
@@ -364,6 +372,7 @@ impl Transaction {
                 _counted: counted,
                 client,
                 sender,
+                since: tick_ns(),
                 session: Atomic::new(0),
                 exchanges: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
@@ -384,6 +393,25 @@ impl Transaction {
     /// Whether its sender is a thread of this node.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.client, Client::Thread { .. })
+    }
+
+    /// The channel of this node that it is for, if it is.
+    pub(super) fn channel(&self) -> Option<&Arc<Channel>> {
+        match &self.client {
+            Client::Thread { connection, .. } => connection.channel(),
+            Client::Remote { server, .. } => Some(&server.channel),
+        }
+    }
+
+    /// Whether it was handed to a session, if it goes to another node.
+    pub(super) fn has_session(&self) -> bool {
+        self.session.load(Relaxed) != 0
+    }
+
+    /// Its sender's thread as who is in the pid namespace `pids` knows it, if that thread is blocked
+    /// at this moment.
+    pub(super) fn blocked_thread(&self, pids: &PidNs) -> Option<i32> {
+        Some(self.done.waiter_at(0, pids)?.tid)
     }
 
     /// Whether this message was sent on `connection`, by a thread of this node.

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod charge;
+mod events;
 mod frame;
 mod input;
 mod link;
@@ -54,6 +55,7 @@ use crate::{
     knet::{
         lock::SpinLockBh,
         net::{
+            Home,
             Net,
             PerNet, //
         },
@@ -119,6 +121,8 @@ pub(crate) struct Node {
     /// Drawn when the node starts, not zero: the upper half of its connection ids, by which frames
     /// of an earlier life are told.
     life: u16,
+    /// The namespace that it is the node of.
+    home: Home,
     pub(crate) options: Options,
     pub(crate) stats: Stats,
     /// Set when the end begins: nothing new from outside is taken in.
@@ -166,11 +170,12 @@ impl TimerOwner for Node {
 }
 
 impl Node {
-    fn new(net: &Net) -> Result<Arc<Self>> {
+    fn new(net: &Net, home: Home) -> Result<Arc<Self>> {
         let fqnn = if net.is_init() { initial_name()? } else { None };
         let node = Arc::pin_init(
             try_pin_init!(Self {
                 life: draw_life(),
+                home,
                 options: Options::from_parameters(),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
@@ -297,8 +302,8 @@ pub(crate) struct Nodes;
 impl PerNet for Nodes {
     type Data = Node;
 
-    fn init(net: &Net) -> Result<Arc<Node>> {
-        Node::new(net)
+    fn init(net: &Net, home: Home) -> Result<Arc<Node>> {
+        Node::new(net, home)
     }
 
     /// The namespace's devices leave after this and before `exit`: it is the last moment at which

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     knet::{
+        genl::NodeEvent,
         lock::SoftirqsOff,
         skb::TxSkb,
         timer::Timer, //
@@ -335,6 +336,7 @@ impl Peer {
         let verbose = options.qos_verbose.load(Relaxed) != 0 && options.no_slog.load(Relaxed) == 0;
         if harvest.came_up {
             self.node.stats.count(Counter::NdUp);
+            self.tell(NodeEvent::Up);
             if verbose {
                 pr_info!(
                     "session with {} is up\n",

@@ -509,7 +509,7 @@ enum qnet_node_state {
 /* Why a thread is blocked; the values are Neutrino's. */
 enum qnet_blocked_state {
 	QNET_BLOCKED_SEND = 4,	/* its message has not been received */
-	QNET_BLOCKED_RECEIVE = 5, /* it waits for a message; there is no server */
+	QNET_BLOCKED_RECEIVE = 5, /* it waits for a message, on its own channel */
 	QNET_BLOCKED_REPLY = 6,	/* its message has not been answered */
 };
 
