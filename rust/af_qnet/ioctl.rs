@@ -25,6 +25,7 @@ use crate::{
     },
     knet::{
         param,
+        trace,
         user::UserBuf, //
     },
     node::{
@@ -120,6 +121,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         let rcvid = deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
         receive.rcvid = rcvid;
         receive.info = info(channel, &transaction, msglen);
+        trace::Receive::trace(|| traced(rcvid, &receive.info));
         return argument
             .write(&receive)
             .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT));
@@ -167,6 +169,19 @@ fn deliver(channel: &Channel, transaction: &Arc<Transaction>) -> Result<i32> {
     }
     transaction.check_sender();
     Ok(rcvid)
+}
+
+#[cold]
+fn traced(rcvid: i32, info: &uapi::MsgInfo) -> trace::Receive {
+    trace::Receive {
+        chid: info.chid,
+        rcvid,
+        nd: info.nd,
+        pid: info.pid,
+        tid: info.tid,
+        priority: info.priority,
+        bytes: u64::try_from(info.msglen).unwrap_or(0),
+    }
 }
 
 fn info(channel: &Channel, transaction: &Transaction, msglen: usize) -> uapi::MsgInfo {

@@ -11,6 +11,7 @@ use super::{
         Process, //
     },
     requests::Memory,
+    tap,
     transaction::{
         Client,
         Outcome,
@@ -31,6 +32,7 @@ use crate::{
         },
         skb::Context,
         timer::now_ns,
+        trace,
         user::UserBuf,
         wait::{
             Wait,
@@ -386,6 +388,7 @@ impl Connection {
     /// lost, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
+        trace::Send::trace(|| mine.traced(request));
         let outcome = match &mine.target {
             Target::Here { channel, .. } => mine.send_here(channel, request)?,
             Target::There { peer, pid, chid } => mine.send_there(peer, *pid, *chid, request)?,
@@ -404,6 +407,22 @@ impl Connection {
             }
             Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
             Outcome::Busy => Err(EAGAIN),
+        }
+    }
+
+    #[cold]
+    fn traced(&self, request: &Request) -> trace::Send {
+        let (pid, chid) = match &self.target {
+            Target::Here { channel, .. } => (channel.process.pid.number(), channel.chid),
+            Target::There { pid, chid, .. } => (*pid, *chid),
+        };
+        trace::Send {
+            nd: self.address.nd,
+            pid,
+            chid,
+            coid: request.coid,
+            priority: pid::caller_priority(),
+            bytes: request.message.len() as u64,
         }
     }
 
@@ -437,6 +456,7 @@ impl Connection {
             Some(Payload::Copied(bytes)),
             GFP_KERNEL,
         )?;
+        tap::sent(&self.node, &transaction);
         channel
             .queue(&transaction, false)
             .map_err(|error| if error == ESRCH { EBADF } else { error })?;

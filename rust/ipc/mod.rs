@@ -25,6 +25,7 @@ pub(crate) mod pins;
 mod process;
 pub(crate) mod requests;
 pub(crate) mod server;
+mod tap;
 pub(crate) mod transaction;
 mod transfer;
 

@@ -31,6 +31,7 @@ use crate::{
             Pid,
             PidNs, //
         },
+        trace,
         user::UserBuf, //
     },
     node::{
@@ -447,6 +448,14 @@ impl Process {
         if replied.is_err_and(|error| error == srvrfault()) {
             self.error(rcvid, uapi::QNET_ESRVRFAULT)?;
         }
+        if replied.is_ok() {
+            trace::Reply::trace(|| trace::Reply {
+                rcvid,
+                error: 0,
+                status,
+                bytes: data.len() as u64,
+            });
+        }
         replied
     }
 
@@ -494,6 +503,12 @@ impl Process {
     ///
     /// Errors: `ESRCH` when nobody waits under that rcvid, what the way to another node gives.
     pub(crate) fn error(&self, rcvid: i32, error: c_int) -> Result {
+        trace::Reply::trace(|| trace::Reply {
+            rcvid,
+            error,
+            status: 0,
+            bytes: 0,
+        });
         let transaction = self.transaction(rcvid)?;
         match &transaction.client {
             Sending::Thread { .. } => {

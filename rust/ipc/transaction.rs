@@ -305,6 +305,8 @@ pub(crate) struct Transaction {
     /// The local connection id of the session that an outgoing message takes; 0: it stays on this
     /// node, or has not left.
     session: Atomic<u32>,
+    /// The handle under which it was shown to taps; 0: it was not.
+    shown: Atomic<u32>,
     /// Calls of the server that wait for the client on another node.
     exchanges: Atomic<u32>,
     #[pin]
@@ -374,6 +376,7 @@ impl Transaction {
                 sender,
                 since: tick_ns(),
                 session: Atomic::new(0),
+                shown: Atomic::new(0),
                 exchanges: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
                     state: State::Sent,
@@ -401,6 +404,11 @@ impl Transaction {
             Client::Thread { connection, .. } => connection.channel(),
             Client::Remote { server, .. } => Some(&server.channel),
         }
+    }
+
+    /// Taps were shown it under this handle.
+    pub(super) fn is_shown_as(&self, handle: u32) {
+        self.shown.store(handle, Relaxed);
     }
 
     /// Whether it was handed to a session, if it goes to another node.
@@ -517,6 +525,10 @@ impl Transaction {
     /// Decides the outcome, if nobody has yet, and wakes the sender if it is a thread of this node.
     /// Legal in softirq.
     pub(crate) fn finish(&self, event: Event, outcome: Outcome) -> Result<(), TooLate> {
+        let shown = self.shown.load(Relaxed);
+        if shown != 0 && event != Event::Abandon && !self.is_finished() {
+            super::tap::answered(self, shown, &outcome);
+        }
         let payload = {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(event)?;

@@ -22,6 +22,7 @@ pub(crate) mod rand;
 pub(crate) mod skb;
 pub(crate) mod sock;
 pub(crate) mod timer;
+pub(crate) mod trace;
 pub(crate) mod user;
 pub(crate) mod uts;
 pub(crate) mod wait;

@@ -67,6 +67,12 @@ impl Net {
         unsafe { Net::from_raw(&raw mut bindings::init_net) }
     }
 
+    /// Whether anybody taps its loopback device.
+    pub(crate) fn is_tapped(&self) -> bool {
+        // SAFETY: The namespace is valid, and its loopback device lives as long.
+        unsafe { bindings::qnet_helper_is_tapped(self.as_ptr()) }
+    }
+
     /// Whether it is the initial one.
     #[inline]
     pub(crate) fn is_init(&self) -> bool {

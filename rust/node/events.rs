@@ -11,11 +11,14 @@ use super::{
     Node, //
 };
 use crate::{
-    knet::genl::{
-        EndReason,
-        Event,
-        LinkEvent,
-        NodeEvent, //
+    knet::{
+        genl::{
+            EndReason,
+            Event,
+            LinkEvent,
+            NodeEvent, //
+        },
+        netdev::DevName,
     },
     proto::qos::session::DownReason,
 };
@@ -28,20 +31,21 @@ impl Node {
 }
 
 impl Link {
-    /// Tells what has happened to the link. Any context, without a lock of this module.
-    pub(super) fn tell(&self, what: LinkEvent) {
+    /// Tells what has happened to the link that was bound by this name. Any context, without a lock of
+    /// this module.
+    pub(super) fn tell(&self, what: LinkEvent, name: &DevName) {
         let ifindex = self.dev.ifindex();
-        self.node
-            .tell(|| Event::of_link(what, &self.dev.name(), ifindex));
+        self.node.tell(|| Event::of_link(what, name, ifindex));
     }
 
     /// Tells whether frames can leave by it, if that has changed. Under RTNL.
     pub(super) fn tell_carrier(&self, carrier: bool) {
         if self.carrier_is_news(carrier) {
-            self.tell(match carrier {
+            let what = match carrier {
                 true => LinkEvent::Up,
                 false => LinkEvent::Down,
-            });
+            };
+            self.tell(what, &self.dev.name());
         }
     }
 }

@@ -342,7 +342,7 @@ fn attach(node: &Arc<Node>, dev: NetDevice) -> Result {
         binding.attached = spare.take();
     }
     if spare.is_none() {
-        link.tell(LinkEvent::Bound);
+        link.tell(LinkEvent::Bound, &name);
         link.tell_carrier(link.has_carrier());
     }
     // Without a vacant binding the handler is dropped here, where it may sleep.
@@ -381,7 +381,8 @@ fn detach(node: &Arc<Node>, name: &DevName) {
             peer.forget_link(&link);
         }
     }
-    link.tell(LinkEvent::Unbound);
+    // It may have another name by now.
+    link.tell(LinkEvent::Unbound, name);
 }
 
 /// Lets all interfaces go, at the end of the node.

@@ -26,6 +26,7 @@ mod paths;
 mod peer;
 mod resolver;
 mod table;
+mod tap;
 mod transmit;
 mod transport;
 mod variant;
@@ -127,6 +128,8 @@ pub(crate) struct Node {
     pub(crate) stats: Stats,
     /// Set when the end begins: nothing new from outside is taken in.
     ending: AtomicFlag,
+    /// The last number of what was shown to taps.
+    shown: Atomic<u32>,
     /// Bytes of frames that wait here.
     accounts: Accounts,
     /// When each complaint was last logged.
@@ -179,6 +182,7 @@ impl Node {
                 options: Options::from_parameters(),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
+                shown: Atomic::new(0),
                 accounts: Accounts::new(),
                 complaints: [const { Atomic::new(0) }; COMPLAINTS],
                 identity <- new_spinlock_bh!(Identity {

@@ -183,6 +183,8 @@ bool qnet_helper_skb_writable(const struct sk_buff *skb);
 struct sk_buff *qnet_helper_tx_clone(struct sk_buff *skb);
 int qnet_helper_tx_transmit(struct sk_buff *skb, struct net_device *dev,
 			    const u8 *dst, u16 ethertype);
+bool qnet_helper_is_tapped(struct net *net);
+void qnet_helper_tx_show(struct sk_buff *skb, struct net *net, u16 ethertype);
 struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged);
 struct sk_buff *qnet_helper_test_clone(struct sk_buff *skb);
 struct sk_buff *qnet_helper_test_arrived(struct net_device *dev, u8 pkt_type,

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is shown of messages between processes of one node, to who taps its loopback device.
+//!
+//! A message is shown as MSGSEND when it is sent, its answer as MSGREPLY or MSGERROR with the same
+//! handle. Both have their first [`MOST`] bytes; `srcmsglen` tells the whole length of a message.
+
+use super::transaction::{
+    Client,
+    Outcome,
+    Payload,
+    Transaction, //
+};
+use crate::{
+    knet::pid::Pid,
+    node::Node,
+    proto::wire::{
+        errno,
+        kif::{
+            Message,
+            MsgSend,
+            Transfer,
+            Vtid, //
+        },
+    },
+};
+use kernel::prelude::*;
+
+/// The most bytes of data that are shown: as many as Neutrino sends along with a message.
+const MOST: usize = 8192;
+
+/// Shows a message that is about to be queued, if it stays on this node and somebody looks. No lock
+/// may be held.
+pub(super) fn sent(node: &Node, transaction: &Transaction) {
+    if node.is_tapped() {
+        show_sent(node, transaction);
+    }
+}
+
+#[cold]
+fn show_sent(node: &Node, transaction: &Transaction) {
+    let (Some((client, server, chid)), Some(payload)) = (ends(transaction), transaction.payload())
+    else {
+        return;
+    };
+    let handle = node.next_shown();
+    transaction.is_shown_as(handle);
+    let data = shown(&payload);
+    let sender = &transaction.sender;
+    let clipped = |length: i64| i32::try_from(length).unwrap_or(i32::MAX);
+    let message = Message::MsgSend(MsgSend {
+        server_id: chid.cast_unsigned(),
+        client_handle: handle,
+        vtid: Vtid {
+            tid: sender.tid,
+            coid: sender.coid,
+            priority: i32::from(sender.priority),
+            srcmsglen: clipped(sender.srcmsglen),
+            keydata: 0,
+            srcnd: 0,
+            dstmsglen: clipped(sender.dstmsglen),
+        },
+        nbytes: data.len() as u32,
+        credentials: None,
+    });
+    show(node, client, server, &message, data);
+}
+
+/// Shows the answer to a message that was shown. No lock may be held.
+#[cold]
+pub(super) fn answered(transaction: &Transaction, handle: u32, outcome: &Outcome) {
+    let Some((client, server, _)) = ends(transaction) else {
+        return;
+    };
+    let (message, data) = match outcome {
+        Outcome::Reply {
+            status,
+            data,
+            offset,
+        } => {
+            let data = shown(data);
+            let reply = Message::MsgReply(Transfer {
+                status: i32::try_from(*status).unwrap_or(i32::MAX),
+                handle,
+                offset: u32::try_from(*offset).unwrap_or(u32::MAX),
+                nbytes: data.len() as u32,
+            });
+            (reply, data)
+        }
+        Outcome::Error(error) => {
+            let error = Message::MsgError(Transfer {
+                status: errno::to_wire(-error),
+                handle,
+                ..Transfer::default()
+            });
+            (error, &[][..])
+        }
+        // The sender gave up by itself, which no message tells.
+        Outcome::Abandoned(_) | Outcome::Busy => return,
+    };
+    show(transaction.node(), server, client, &message, data);
+}
+
+/// Client, server and channel of a message that stays on this node.
+fn ends(transaction: &Transaction) -> Option<(&Pid, &Pid, i32)> {
+    let Client::Thread { process, .. } = &transaction.client else {
+        return None;
+    };
+    let channel = transaction.channel()?;
+    Some((process, &channel.process.pid, channel.chid))
+}
+
+fn shown(payload: &Payload) -> &[u8] {
+    let bytes = match payload {
+        Payload::Copied(bytes) => &bytes[..],
+        Payload::Frame { .. } => &[],
+    };
+    bytes.get(..MOST).unwrap_or(bytes)
+}
+
+fn show(node: &Node, from: &Pid, to: &Pid, message: &Message, data: &[u8]) {
+    let pids = node.wire_pids();
+    node.show(from.nr_in(&pids), to.nr_in(&pids), message, data);
+}
