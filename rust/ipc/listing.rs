@@ -31,7 +31,6 @@ use crate::{
     node::Node,
     uapi, //
 };
-use kernel::prelude::*;
 
 /// Stands behind all channels of a process, for what it has received on any.
 const RECEIVED: i32 = i32::MAX;

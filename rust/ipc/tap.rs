@@ -24,8 +24,6 @@ use crate::{
         },
     },
 };
-use kernel::prelude::*;
-
 /// The most bytes of data that are shown: as many as Neutrino sends along with a message.
 const MOST: usize = 8192;
 
@@ -49,7 +47,7 @@ fn show_sent(node: &Node, transaction: &Transaction) {
     let sender = &transaction.sender;
     let clipped = |length: i64| i32::try_from(length).unwrap_or(i32::MAX);
     let message = Message::MsgSend(MsgSend {
-        server_id: chid.cast_unsigned(),
+        server_id: chid as u32,
         client_handle: handle,
         vtid: Vtid {
             tid: sender.tid,

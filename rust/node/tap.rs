@@ -29,10 +29,7 @@ use crate::{
     },
     uapi, //
 };
-use kernel::{
-    prelude::*,
-    sync::atomic::Relaxed, //
-};
+use kernel::sync::atomic::Relaxed;
 
 impl Node {
     /// Whether messages that stay on the node are to be shown, and anybody looks.
@@ -59,8 +56,9 @@ impl Node {
             layer: Layer::Kif,
             src_nd_for_dst: 0,
             dst_nd_for_src: 0,
-            src_conn_id: from.cast_unsigned(),
-            dst_conn_id: to.cast_unsigned(),
+            // CAST: Numbers of processes are not negative.
+            src_conn_id: from as u32,
+            dst_conn_id: to as u32,
             seq: self.next_shown(),
             qos_type: Policy::LoadBalance.to_wire(),
             src_qos_idx: 0,
