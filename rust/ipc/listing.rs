@@ -26,7 +26,8 @@ use crate::{
             Place, //
         },
         pid::PidNs,
-        timer::tick_ns, //
+        timer::tick_ns,
+        wait::WaitQueue, //
     },
     node::Node,
     uapi, //
@@ -74,13 +75,15 @@ pub(crate) fn next_channel(node: &Node, place: &mut Place, reader: &PidNs) -> Op
 }
 
 fn row_of(channel: &Channel, reader: &PidNs) -> ChannelRow {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (messages, pulses) = channel.queued();
     ChannelRow {
         pid: channel.process.pid.nr_in(reader),
         chid: channel.chid,
         flags: channel.flags,
-        messages: u32::try_from(channel.queued()).unwrap_or(u32::MAX),
-        pulses: 0,
-        waiting: channel.receivers().waiters(),
+        messages: count(messages),
+        pulses: count(pulses),
+        waiting: channel.receivers().map(WaitQueue::waiters).iter().sum(),
     }
 }
 
@@ -153,17 +156,22 @@ fn in_process(process: &Process, place: &mut Place, reader: &PidNs) -> Option<Bl
 /// The next thread whose message waits in a channel, or that receives there.
 fn on_channel(channel: &Channel, place: &mut Place, reader: &PidNs) -> Option<BlockedRow> {
     while place.at < RECEIVERS {
-        let Some(transaction) = channel.queued_at(index(place)?) else {
+        let Some(queued) = channel.queued_at(index(place)?) else {
             place.at = RECEIVERS;
             break;
         };
         place.at += 1;
-        if let Some(row) = sender(&transaction, uapi::QNET_BLOCKED_SEND, reader) {
-            return Some(row);
+        let row = queued.and_then(|it| sender(&it, uapi::QNET_BLOCKED_SEND, reader));
+        if row.is_some() {
+            return row;
         }
     }
     let n = u32::try_from(place.at - RECEIVERS).ok()?;
-    let waiter = channel.receivers().waiter_at(n, reader)?;
+    let [for_any, for_pulses] = channel.receivers();
+    let waiter = for_any.waiter_at(n, reader).or_else(|| {
+        let n = n.checked_sub(for_any.waiters())?;
+        for_pulses.waiter_at(n, reader)
+    })?;
     place.at += 1;
     let pid = channel.process.pid.nr_in(reader);
     Some(BlockedRow {

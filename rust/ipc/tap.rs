@@ -3,13 +3,18 @@
 //! What is shown of messages between processes of one node, to who taps its loopback device.
 //!
 //! A message is shown as MSGSEND when it is sent, its answer as MSGREPLY or MSGERROR with the same
-//! handle. Both have their first [`MOST`] bytes; `srcmsglen` tells the whole length of a message.
+//! handle, a program's pulse as PULSE. Message and reply have their first [`MOST`] bytes; `srcmsglen`
+//! tells the whole length of a message.
 
-use super::transaction::{
-    Client,
-    Outcome,
-    Payload,
-    Transaction, //
+use super::{
+    pulse::Pulse,
+    transaction::{
+        Client,
+        Outcome,
+        Payload,
+        Transaction, //
+    },
+    Channel, //
 };
 use crate::{
     knet::pid::Pid,
@@ -17,8 +22,10 @@ use crate::{
     proto::wire::{
         errno,
         kif::{
+            self,
             Message,
             MsgSend,
+            PulseInfo,
             Transfer,
             Vtid, //
         },
@@ -97,6 +104,36 @@ pub(super) fn answered(transaction: &Transaction, handle: u32, outcome: &Outcome
         Outcome::Abandoned(_) | Outcome::Busy => return,
     };
     show(transaction.node(), server, client, &message, data);
+}
+
+/// Shows a pulse of the process `from` that is about to be queued, if somebody looks. No lock may be
+/// held.
+pub(super) fn pulsed(node: &Node, from: &Pid, channel: &Channel, pulse: &Pulse) {
+    if node.is_tapped() {
+        show_pulse(node, from, channel, pulse);
+    }
+}
+
+#[cold]
+fn show_pulse(node: &Node, from: &Pid, channel: &Channel, pulse: &Pulse) {
+    let priority = i32::from(pulse.priority);
+    let message = Message::Pulse(kif::Pulse {
+        server_id: channel.chid as u32,
+        vtid: Vtid {
+            priority,
+            ..Vtid::default()
+        },
+        pulse: PulseInfo {
+            code: pulse.code,
+            // The network has 32 bits for it.
+            value: pulse.value as i32,
+            scoid: pulse.scoid,
+            ..PulseInfo::default()
+        },
+        priority,
+        ..kif::Pulse::default()
+    });
+    show(node, from, &channel.process.pid, &message, &[]);
 }
 
 /// Client, server and channel of a message that stays on this node.

@@ -101,6 +101,22 @@ tracepoints! {
         bytes: u64,
     } => rust_do_trace_qnet_reply(rcvid, error, status, bytes);
 
+    /// A pulse is put into the queue of a channel of this node.
+    Pulse by __tracepoint_qnet_pulse {
+        /// The process that it is for.
+        pid: i32,
+        /// The channel.
+        chid: i32,
+        /// That process's number for the sender.
+        scoid: i32,
+        /// Its code.
+        code: i8,
+        /// Its value.
+        value: i64,
+        /// Its priority.
+        priority: i16,
+    } => rust_do_trace_qnet_pulse(pid, chid, scoid, i32::from(code), value, priority);
+
     /// A frame leaves for the first time.
     Transmit by __tracepoint_qnet_transmit {
         /// What leaves.

@@ -44,8 +44,20 @@ void qnet_helper_spin_unlock_bh(spinlock_t *lock);
 int qnet_helper_spin_trylock_bh(spinlock_t *lock);
 void qnet_helper_local_bh_disable(void);
 void qnet_helper_local_bh_enable(void);
-int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
-		     u64 deadline);
+int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline,
+		     bool killable);
+
+/* What a pending signal will do to the calling thread. */
+enum qnet_signal_kind {
+	QNET_SIGNAL_NONE,
+	QNET_SIGNAL_HANDLER,	/* run a handler of the program's */
+	QNET_SIGNAL_OTHER,	/* something that the program does not see */
+	QNET_SIGNAL_FATAL,	/* end it */
+};
+
+enum qnet_signal_kind qnet_helper_pending_signal(void);
+int qnet_helper_send_signal(struct pid *process, int tid, int signo, int code,
+			    s64 value);
 unsigned int qnet_helper_waiters(struct wait_queue_head *wq);
 bool qnet_helper_waiter_at(struct wait_queue_head *wq, unsigned int n,
 			   struct pid_namespace *ns,
@@ -254,6 +266,7 @@ struct qnet_ids {
 };
 
 struct pid *qnet_helper_current_tgid(void);
+struct pid *qnet_helper_current_thread(void);
 struct pid *qnet_helper_find_process(int nr);
 bool qnet_helper_pid_alive(struct pid *pid);
 int qnet_helper_pid_number(struct pid *pid);

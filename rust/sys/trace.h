@@ -49,7 +49,7 @@ TRACE_EVENT(qnet_send,
 		  __entry->priority, __entry->bytes)
 );
 
-/* A server receives one: on which channel, and from whom. */
+/* A server receives one: on which channel, and from whom, as it is told. */
 TRACE_EVENT(qnet_receive,
 	TP_PROTO(s32 chid, s32 rcvid, u32 nd, s32 pid, s32 tid, s16 priority,
 		 u64 bytes),
