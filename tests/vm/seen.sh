@@ -32,7 +32,7 @@ serve() {
 	target=$(sed -n 's/^pid=\(.*\) chid=\(.*\)/--pid \1 --chid \2/p' /tmp/server)
 }
 
-# talk NAMESPACE ARGUMENT...: sends messages from there to the server, some of which it holds for a while.
+# talk NAMESPACE ARGUMENT...: sends messages from there to the server.
 talk() {
 	_from=$1
 	shift
@@ -131,18 +131,18 @@ run_here() {
 	qnet -n alpha set "tap_local=$1" || return
 	serve alpha || return
 	capture alpha lo "$2" || return
-	talk alpha >/tmp/talk || cat /tmp/talk
-	stop alpha
+	talk alpha --local >/tmp/talk || cat /tmp/talk
+	stop alpha --local
 	capture_end
 }
 
 nothing_is_shown() {
-	run_here 0 /tmp/nothing.pcapng && said /tmp/dumpcap.log '^Packets captured: 0$'
+	run_here 0 /tmp/nothing.pcapng && said /tmp/dumpcap.log 'Packets captured: 0$'
 }
 
 messages_are_shown() {
-	run_here 1 /out/local.pcapng && said /tmp/dumpcap.log '^Packets captured: [1-9]'
-	qnet -n alpha set tap_local=0
+	run_here 1 /out/local.pcapng && said /tmp/dumpcap.log 'Packets captured: [1-9]' &&
+		qnet -n alpha set tap_local=0
 }
 
 # What taps are shown was received by nobody.

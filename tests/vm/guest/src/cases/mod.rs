@@ -11,6 +11,7 @@ mod load;
 mod long;
 mod names;
 mod order;
+mod seen;
 mod signals;
 mod sockets;
 mod structs;
@@ -90,6 +91,7 @@ pub const SUITES: &[Suite] = &[
     suite("forks", forks::CASES),
     suite("sockets", sockets::CASES),
     suite("structs", structs::CASES),
+    suite("seen", seen::CASES),
     suite("load", load::CASES),
     suite("long", long::CASES),
 ];
