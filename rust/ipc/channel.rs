@@ -22,8 +22,7 @@ use super::{
 use crate::{
     knet::{
         lock::SpinLockBh,
-        new_spinlock_bh,
-        trace,
+        new_spinlock_bh, trace,
         wait::{
             Wait,
             WaitQueue, //

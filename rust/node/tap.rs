@@ -74,7 +74,9 @@ impl Node {
             })
         });
         if let Ok(frame) = frame {
-            let _ = self.home.with(|net| TxSkb::show(frame, net, uapi::ETH_P_QNET));
+            let _ = self
+                .home
+                .with(|net| TxSkb::show(frame, net, uapi::ETH_P_QNET));
         }
     }
 }

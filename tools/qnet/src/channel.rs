@@ -242,7 +242,14 @@ mod tests {
         let cells = blocked.cells();
         assert_eq!(cells.len(), Blocked::HEAD.len());
         let wanted = [
-            "REPLY", "5 s", "7 on nd 0x2", "-", "0x40000003", "12", "7 server", "1",
+            "REPLY",
+            "5 s",
+            "7 on nd 0x2",
+            "-",
+            "0x40000003",
+            "12",
+            "7 server",
+            "1",
         ];
         assert_eq!(cells, wanted);
         let channel = Channel {

@@ -65,7 +65,11 @@ impl Table for Node {
             full_name(&self.name, &self.domain),
             or_dash(&self.interface),
             or_dash(self.mac.as_deref().unwrap_or_default()),
-            or_dash(&self.age_ms.map_or(String::new(), |ms| format!("{} ago", show::time(ms)))),
+            or_dash(
+                &self
+                    .age_ms
+                    .map_or(String::new(), |ms| format!("{} ago", show::time(ms))),
+            ),
             self.state.to_owned(),
         ]
     }

@@ -133,16 +133,17 @@ pub(crate) fn run(request: &Request, json: bool) -> Result<(), Problem> {
 }
 
 fn find(name: &str) -> Result<Node, Problem> {
-    let node = Node::lookup_timeout(name, Timeout::after(PATIENCE)).map_err(|error| match error {
-        Error::ENOTSUP => Problem::no_module(),
-        Error::EINVAL => Problem::new(format!(
-            "'{name}' is no name of a node: it is NAME, NAME.DOMAIN or NAME~QOS"
-        )),
-        _ => Problem::new(format!(
+    let node =
+        Node::lookup_timeout(name, Timeout::after(PATIENCE)).map_err(|error| match error {
+            Error::ENOTSUP => Problem::no_module(),
+            Error::EINVAL => Problem::new(format!(
+                "'{name}' is no name of a node: it is NAME, NAME.DOMAIN or NAME~QOS"
+            )),
+            _ => Problem::new(format!(
             "no node answers to the name '{name}' ({error}): 'qnet nodes' lists those that are \
              known, 'qnet links' the interfaces that this one asks on"
         )),
-    })?;
+        })?;
     match node.is_local() {
         true => Err(Problem::new(format!(
             "'{name}' is this node itself: there is no way to measure"
