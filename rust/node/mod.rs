@@ -22,6 +22,7 @@ mod events;
 mod frame;
 mod input;
 mod link;
+mod nr;
 mod paths;
 mod peer;
 mod resolver;
@@ -47,6 +48,7 @@ pub(crate) use self::{
 
 use self::{
     charge::Accounts,
+    nr::Questions,
     resolver::Resolver,
     table::Table, //
 };
@@ -65,6 +67,7 @@ use crate::{
         param,
         pid::PidNs,
         rand,
+        siphash::SecretKey,
         timer::{
             impl_timer,
             now_ns,
@@ -124,6 +127,8 @@ pub(crate) struct Node {
     life: u16,
     /// The namespace that it is the node of.
     home: Home,
+    /// Of keys that servers give to clients.
+    pub(crate) secret: SecretKey,
     pub(crate) options: Options,
     pub(crate) stats: Stats,
     /// Set when the end begins: nothing new from outside is taken in.
@@ -145,6 +150,8 @@ pub(crate) struct Node {
     learned: WaitQueue,
     #[pin]
     resolver: SpinLockBh<Resolver>,
+    #[pin]
+    questions: Questions,
     #[pin]
     resolver_timer: Timer,
     /// How often frames for unknown connections are answered.
@@ -179,6 +186,7 @@ impl Node {
             try_pin_init!(Self {
                 life: draw_life(),
                 home,
+                secret: SecretKey::draw(),
                 options: Options::from_parameters(),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
@@ -193,6 +201,7 @@ impl Node {
                 table <- new_spinlock_bh!(Table::new()),
                 learned <- WaitQueue::new(),
                 resolver <- new_spinlock_bh!(Resolver::new()),
+                questions <- Questions::new(),
                 resolver_timer <- Timer::new(),
                 down_answers <- new_spinlock_bh!(RateLimit::new()),
                 ipc <- Ipc::new(),

@@ -12,6 +12,11 @@ use std::{
         OwnedFd, //
     },
     ptr,
+    sync::atomic::{
+        AtomicI32,
+        AtomicU32,
+        Ordering, //
+    },
     time::Duration, //
 };
 
@@ -88,6 +93,54 @@ pub fn handle(signal: c_int, flags: c_int) -> Result<(), Error> {
     action.sa_flags = flags;
     // SAFETY: The structure is valid and the handler does nothing.
     checked(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }).map(drop)
+}
+
+/// What the last signal that [`Told`] handled said: its code, its value, and how many there were.
+static TOLD: (AtomicI32, AtomicI32, AtomicU32) =
+    (AtomicI32::new(0), AtomicI32::new(0), AtomicU32::new(0));
+
+extern "C" fn tell(_: c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: The kernel gives a handler the signal's information, and the signals of the tests carry
+    // a value.
+    let (code, value) = unsafe { ((*info).si_code, (*info).si_value().sival_ptr as usize) };
+    TOLD.0.store(code, Ordering::Relaxed);
+    TOLD.1.store(value as i32, Ordering::Relaxed);
+    TOLD.2.fetch_add(1, Ordering::Release);
+}
+
+/// A signal whose code and value are of interest. A process has one at a time.
+#[derive(Debug)]
+pub struct Told {
+    before: u32,
+}
+
+impl Told {
+    /// Handles the signal from now on.
+    pub fn of(signal: c_int) -> Result<Self, Error> {
+        // SAFETY: All zero is a valid structure: no mask, no restorer.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) = tell;
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        // SAFETY: The structure is valid, and the handler only stores numbers.
+        checked(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
+        Ok(Self {
+            before: TOLD.2.load(Ordering::Acquire),
+        })
+    }
+
+    /// Waits until the signal has come: its code and its value.
+    pub fn wait(&self, patience: Duration) -> Result<(c_int, i32), Error> {
+        within(patience, || {
+            (TOLD.2.load(Ordering::Acquire) != self.before).then(|| {
+                (
+                    TOLD.0.load(Ordering::Relaxed),
+                    TOLD.1.load(Ordering::Relaxed),
+                )
+            })
+        })
+        .ok_or(Error::ETIMEDOUT)
+    }
 }
 
 /// What a child of [`fork`] does, and with which status it ends.
