@@ -473,8 +473,11 @@ impl Connection {
     /// lost, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
-        trace::Send::trace(|| mine.traced(request));
-        let outcome = match (&mine.target, mine.parked.take(&request.call)) {
+        let parked = mine.parked.take(&request.call);
+        if parked.is_none() {
+            trace::Send::trace(|| mine.traced(request));
+        }
+        let outcome = match (&mine.target, parked) {
             (Target::Here { channel, .. }, None) => mine.send_here(channel, request)?,
             (Target::Here { channel, .. }, Some(parked)) => {
                 mine.wait_here(channel, &parked.transaction, request)?
