@@ -28,8 +28,7 @@ use crate::{
         Channel, //
     },
     knet::{
-        param,
-        trace,
+        param, trace,
         user::UserBuf,
         wait::{
             pending_signal,
