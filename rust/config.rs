@@ -106,6 +106,8 @@ options! {
     do_crc: 0..=1;
     /// Whether packets without a CRC are dropped; counts only together with `do_crc`.
     enforce_crc: 0..=1;
+    /// Whether messages that stay on the node are shown to who taps its loopback device.
+    tap_local: 0..=1;
     /// Zero bytes between the EtherType and the packet.
     num_tx_pad: 0..=3;
 }

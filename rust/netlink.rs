@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the generic-netlink family `qnet` does: options, links and nodes of a namespace.
+//! What the generic-netlink family `qnet` does: options, links, nodes, channels and blocked threads
+//! of a namespace.
 
 #![forbid(unsafe_code)]
 
 use crate::{
+    ipc::listing,
     knet::{
         genl::{
+            BlockedRow,
+            ChannelRow,
             DomainName,
             GenlOps,
             LinkRow,
             NodeName,
             NodeRow,
             OptName,
-            OptValue, //
+            OptValue,
+            Place, //
         },
         net::{
             per_net,
             Net, //
         },
-        param, //
+        param,
+        pid::PidNs, //
     },
     node::{
         now,
@@ -114,6 +120,14 @@ impl GenlOps for Configuration {
         }
         let peer = node.peer_from(u16::try_from(from).ok()?)?;
         Some((u32::from(peer.nd) + 1, peer_row(&peer)))
+    }
+
+    fn channel_at(net: &Net, place: &mut Place) -> Option<ChannelRow> {
+        listing::next_channel(&*node_of(net).ok()?, place, &PidNs::of_caller())
+    }
+
+    fn blocked_at(net: &Net, place: &mut Place) -> Option<BlockedRow> {
+        listing::next_blocked(&*node_of(net).ok()?, place, &PidNs::of_caller())
     }
 }
 

@@ -131,6 +131,10 @@ module! {
             default: 0,
             description: "1: with do_crc=1, packets without a CRC are dropped",
         },
+        tap_local: u32 {
+            default: 0,
+            description: "1: messages that stay on a node are shown to taps of its loopback device",
+        },
         num_tx_pad: u32 {
             default: 2,
             description: "Zero bytes between EtherType and packet, 0 to 3",

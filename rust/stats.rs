@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::knet::trace;
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
@@ -231,6 +232,9 @@ impl Stats {
         if let Some(cell) = self.counters.get(counter as usize) {
             cell.add(events, Relaxed);
         }
+        if trace::Dropped::is_on() {
+            trace_drop(counter);
+        }
     }
 
     /// One more of something. Two CPUs that raise a gauge at once may lose a peak that lasted no
@@ -263,5 +267,14 @@ impl Stats {
         for (label, cell) in COUNTERS.iter().zip(&self.counters) {
             show(label, cell.load(Relaxed));
         }
+    }
+}
+
+/// Traces what a counter of drops counts.
+#[cold]
+fn trace_drop(counter: Counter) {
+    let label = COUNTERS.get(counter as usize).copied().unwrap_or("");
+    if label.starts_with("drop ") {
+        trace::Dropped::trace(|| trace::Dropped { reason: label });
     }
 }

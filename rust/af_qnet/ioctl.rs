@@ -28,7 +28,7 @@ use crate::{
         Channel, //
     },
     knet::{
-        param,
+        param, trace,
         user::UserBuf,
         wait::{
             pending_signal,
@@ -175,6 +175,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         Next::Message(transaction, rcvid) => {
             receive.rcvid = rcvid;
             receive.info = info::message_info(channel, &transaction);
+            trace::Receive::trace(|| traced(rcvid, &receive.info));
             argument
                 .write(&receive)
                 .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))
@@ -266,6 +267,19 @@ fn deliver(channel: &Channel, transaction: &Arc<Transaction>, msglen: usize) -> 
     transaction.given(rcvid, msglen);
     transaction.check_sender();
     Ok(rcvid)
+}
+
+#[cold]
+fn traced(rcvid: i32, info: &uapi::MsgInfo) -> trace::Receive {
+    trace::Receive {
+        chid: info.chid,
+        rcvid,
+        nd: info.nd,
+        pid: info.pid,
+        tid: info.tid,
+        priority: info.priority,
+        bytes: u64::try_from(info.msglen).unwrap_or(0),
+    }
 }
 
 #[inline(never)]

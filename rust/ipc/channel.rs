@@ -22,7 +22,7 @@ use super::{
 use crate::{
     knet::{
         lock::SpinLockBh,
-        new_spinlock_bh,
+        new_spinlock_bh, trace,
         wait::{
             Wait,
             WaitQueue, //
@@ -217,6 +217,26 @@ impl Channel {
         Ok(())
     }
 
+    /// How many messages and how many pulses wait to be received, for a listing.
+    pub(super) fn queued(&self) -> (usize, usize) {
+        let inner = self.inner.lock();
+        (inner.queue.len() - inner.pulses, inner.pulses)
+    }
+
+    /// What is at a place of the queue, for a listing: whether there is anything, and the message if
+    /// it is one.
+    pub(super) fn queued_at(&self, place: usize) -> Option<Option<Arc<Transaction>>> {
+        match self.inner.lock().queue.get(place)? {
+            Item::Message(transaction) => Some(Some(transaction.clone())),
+            Item::Pulse(_) => Some(None),
+        }
+    }
+
+    /// Who waits for a message or a pulse, and who for a pulse alone.
+    pub(super) fn receivers(&self) -> [&WaitQueue; 2] {
+        [&self.arrivals, &self.pulse_arrivals]
+    }
+
     /// Puts a pulse into the queue and wakes a receiver. Legal in softirq; no lock may be held.
     ///
     /// Errors: `ESRCH` when the channel is destroyed, `EAGAIN` when too many wait, `ENOMEM`.
@@ -232,6 +252,14 @@ impl Channel {
             inner.insert(Item::Pulse(pulse))?;
         }
         self.process.node.stats.count(Counter::Pulses);
+        trace::Pulse::trace(|| trace::Pulse {
+            pid: self.process.pid.number(),
+            chid: self.chid,
+            scoid: pulse.scoid,
+            code: pulse.code,
+            value: pulse.value,
+            priority: pulse.priority,
+        });
         // Either kind of receiver takes it; who comes too late waits on.
         self.pulse_arrivals.wake_one();
         self.arrivals.wake_one();

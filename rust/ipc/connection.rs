@@ -23,6 +23,7 @@ use super::{
         Pulse, //
     },
     requests::Memory,
+    tap,
     transaction::{
         Client,
         Outcome,
@@ -49,6 +50,7 @@ use crate::{
         },
         skb::Context,
         timer::now_ns,
+        trace,
         user::UserBuf,
         wait::{
             pending_signal,
@@ -482,7 +484,11 @@ impl Connection {
     /// lost, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
-        let outcome = match (&mine.target, mine.parked.take(&request.call)) {
+        let parked = mine.parked.take(&request.call);
+        if parked.is_none() {
+            trace::Send::trace(|| mine.traced(request));
+        }
+        let outcome = match (&mine.target, parked) {
             (Target::Here { channel, .. }, None) => mine.send_here(channel, request)?,
             (Target::Here { channel, .. }, Some(parked)) => {
                 mine.wait_here(channel, &parked.transaction, request)?
@@ -505,6 +511,22 @@ impl Connection {
             }
             Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
             Outcome::Busy => Err(EAGAIN),
+        }
+    }
+
+    #[cold]
+    fn traced(&self, request: &Request) -> trace::Send {
+        let (pid, chid) = match &self.target {
+            Target::Here { channel, .. } => (channel.process.pid.number(), channel.chid),
+            Target::There { pid, chid, .. } => (*pid, *chid),
+        };
+        trace::Send {
+            nd: self.address.nd,
+            pid,
+            chid,
+            coid: request.coid,
+            priority: pid::caller_priority(),
+            bytes: request.message.len() as u64,
         }
     }
 
@@ -547,6 +569,7 @@ impl Connection {
                     value,
                     scoid: *scoid,
                 };
+                tap::pulsed(&self.node, &self.owner, channel, &pulse);
                 channel.queue_pulse(pulse, Room::Program).map_err(|error| {
                     if error == ESRCH {
                         EBADF
@@ -653,6 +676,7 @@ impl Connection {
             Some(Payload::Copied(bytes)),
             GFP_KERNEL,
         )?;
+        tap::sent(&self.node, &transaction);
         channel
             .queue(&transaction, false)
             .map_err(|error| if error == ESRCH { EBADF } else { error })?;

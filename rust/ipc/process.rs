@@ -41,6 +41,7 @@ use crate::{
             Pid,
             PidNs, //
         },
+        trace,
         user::UserBuf, //
     },
     node::{
@@ -419,6 +420,34 @@ impl Process {
         })
     }
 
+    /// The living process with the least number that is at least `from`, in the initial pid
+    /// namespace; for a listing.
+    pub(super) fn from_number(node: &Node, from: i32) -> Option<Arc<Self>> {
+        let processes = node.ipc.processes.lock();
+        let entries = processes.iter().map(|entry| &entry.process);
+        entries
+            .filter(|process| process.pid.number() >= from && process.pid.alive())
+            .min_by_key(|process| process.pid.number())
+            .cloned()
+    }
+
+    /// The channel with the least number that is at least `from`, for a listing.
+    pub(super) fn channel_from(&self, from: i32) -> Option<Arc<Channel>> {
+        let inner = self.inner.lock();
+        let channels = inner.channels.iter();
+        channels
+            .filter(|channel| channel.chid >= from)
+            .min_by_key(|channel| channel.chid)
+            .cloned()
+    }
+
+    /// The first received message at or behind a place, with its rcvid; for a listing.
+    pub(super) fn received_from(&self, place: usize) -> Option<(u32, Arc<Transaction>)> {
+        let inner = self.inner.lock();
+        let (rcvid, transaction) = inner.received.find_from(place, |_| true)?;
+        Some((rcvid, transaction.clone()))
+    }
+
     /// Makes a channel. Process context.
     ///
     /// Errors: `EBUSY` when one has that flag already of which a process can have one, `EAGAIN` when
@@ -686,6 +715,14 @@ impl Process {
         if replied.is_err_and(|error| error == srvrfault()) {
             self.error(rcvid, uapi::QNET_ESRVRFAULT)?;
         }
+        if replied.is_ok() {
+            trace::Reply::trace(|| trace::Reply {
+                rcvid,
+                error: 0,
+                status,
+                bytes: data.len() as u64,
+            });
+        }
         replied
     }
 
@@ -733,6 +770,12 @@ impl Process {
     ///
     /// Errors: `ESRCH` when nobody waits under that rcvid, what the way to another node gives.
     pub(crate) fn error(&self, rcvid: i32, error: c_int) -> Result {
+        trace::Reply::trace(|| trace::Reply {
+            rcvid,
+            error,
+            status: 0,
+            bytes: 0,
+        });
         let transaction = self.transaction(rcvid)?;
         let error = match error {
             -1 => -transaction.leaving().unwrap_or(EINTR.to_errno()),

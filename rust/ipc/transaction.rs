@@ -24,9 +24,15 @@ use crate::{
     knet::{
         lock::SpinLockBh,
         new_spinlock_bh,
-        pid::Pid,
+        pid::{
+            Pid,
+            PidNs, //
+        },
         skb::RxSkb,
-        timer::now_ns,
+        timer::{
+            now_ns,
+            tick_ns, //
+        },
         user::UserBuf,
         wait::{
             pending_signal,
@@ -344,9 +350,13 @@ pub(crate) struct Transaction {
     _counted: Counted,
     pub(crate) client: Client,
     pub(crate) sender: Sender,
+    /// When it was made, exact to a tick.
+    pub(super) since: u64,
     /// The local connection id of the session that an outgoing message takes; 0: it stays on this
     /// node, or has not left.
     session: Atomic<u32>,
+    /// The handle under which it was shown to taps; 0: it was not.
+    shown: Atomic<u32>,
     /// Calls of the server that wait for the client on another node.
     exchanges: Atomic<u32>,
     #[pin]
@@ -415,7 +425,9 @@ impl Transaction {
                 _counted: counted,
                 client,
                 sender,
+                since: tick_ns(),
                 session: Atomic::new(0),
+                shown: Atomic::new(0),
                 exchanges: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
                     state: State::Sent,
@@ -442,6 +454,22 @@ impl Transaction {
     /// Whether its sender is a thread of this node.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.client, Client::Thread { .. })
+    }
+
+    /// Taps were shown it under this handle.
+    pub(super) fn is_shown_as(&self, handle: u32) {
+        self.shown.store(handle, Relaxed);
+    }
+
+    /// Whether it was handed to a session, if it goes to another node.
+    pub(super) fn has_session(&self) -> bool {
+        self.session.load(Relaxed) != 0
+    }
+
+    /// Its sender's thread as who is in the pid namespace `pids` knows it, if that thread is blocked
+    /// at this moment.
+    pub(super) fn blocked_thread(&self, pids: &PidNs) -> Option<i32> {
+        Some(self.done.waiter_at(0, pids)?.tid)
     }
 
     /// Whether this message was sent on `connection`, by a thread of this node.
@@ -561,6 +589,10 @@ impl Transaction {
     /// Decides the outcome, if nobody has yet, and wakes the sender if it is a thread of this node.
     /// Legal in softirq.
     pub(crate) fn finish(&self, event: Event, outcome: Outcome) -> Result<(), TooLate> {
+        let shown = self.shown.load(Relaxed);
+        if shown != 0 && event != Event::Abandon && !self.is_finished() {
+            super::tap::answered(self, shown, &outcome);
+        }
         let (payload, asked) = {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(event)?;

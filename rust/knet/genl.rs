@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The generic-netlink family of `uapi/qnet.h`. Tables, attributes and permissions are in
-//! `sys/genl.c`; here is what a command does, as a trait.
+//! `sys/genl.c`; here is what a command does, as a trait, and how its listeners are told of events.
 //!
 //! C header: [`include/net/genetlink.h`](srctree/include/net/genetlink.h)
 
@@ -83,6 +83,124 @@ pub(crate) struct NodeRow {
     pub(crate) state: u32,
 }
 
+/// One row of the table of channels.
+pub(crate) type ChannelRow = bindings::qnet_genl_channel;
+/// One row of the table of blocked threads.
+pub(crate) type BlockedRow = bindings::qnet_genl_blocked;
+/// Where one of these two tables goes on; all zero at its beginning.
+pub(crate) type Place = bindings::qnet_genl_place;
+
+/// What happens to a link.
+#[derive(Clone, Copy)]
+pub(crate) enum LinkEvent {
+    /// The node uses the interface from now on.
+    Bound,
+    /// Frames can leave by it.
+    Up,
+    /// They cannot any more.
+    Down,
+    /// The node has let it go.
+    Unbound,
+}
+
+/// What happens to another node, or to a session with it.
+#[derive(Clone, Copy)]
+pub(crate) enum NodeEvent {
+    /// A session is being opened.
+    Opened,
+    /// A session is up.
+    Up,
+    /// The node was heard from another address.
+    Changed,
+    /// The node is lost, has left or was started anew.
+    Down,
+    /// A session is over.
+    Ended(EndReason),
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy)]
+pub(crate) enum EndReason {
+    /// This node has closed it.
+    Local,
+    /// Nobody answered its set-up.
+    Unreachable,
+    /// Nothing was acknowledged for too long.
+    LinkFailed,
+    /// The other node has closed it, or has lost it.
+    PeerDown,
+    /// The other node was started anew.
+    PeerRestarted,
+}
+
+impl EndReason {
+    /// `enum qnet_end_reason`.
+    fn number(self) -> u32 {
+        match self {
+            Self::Local => bindings::qnet_end_reason_QNET_END_LOCAL,
+            Self::Unreachable => bindings::qnet_end_reason_QNET_END_UNREACHABLE,
+            Self::LinkFailed => bindings::qnet_end_reason_QNET_END_LINK_FAILED,
+            Self::PeerDown => bindings::qnet_end_reason_QNET_END_PEER_DOWN,
+            Self::PeerRestarted => bindings::qnet_end_reason_QNET_END_PEER_RESTARTED,
+        }
+    }
+}
+
+/// What listeners are told.
+pub(crate) struct Event(bindings::qnet_genl_event);
+
+impl Event {
+    /// Something has happened to the link by this interface.
+    pub(crate) fn of_link(what: LinkEvent, ifname: &DevName, ifindex: u32) -> Self {
+        Self(bindings::qnet_genl_event {
+            type_: match what {
+                LinkEvent::Bound => bindings::qnet_event_type_QNET_EVENT_LINK_BOUND,
+                LinkEvent::Up => bindings::qnet_event_type_QNET_EVENT_LINK_UP,
+                LinkEvent::Down => bindings::qnet_event_type_QNET_EVENT_LINK_DOWN,
+                LinkEvent::Unbound => bindings::qnet_event_type_QNET_EVENT_LINK_UNBOUND,
+            },
+            ifindex,
+            ifname: Text::new(ifname.as_bytes()).0,
+            ..pin_init::zeroed()
+        })
+    }
+
+    /// Something has happened to the node with this descriptor, or to a session with it.
+    pub(crate) fn of_node(what: NodeEvent, nd: u32, name: &[u8], domain: &[u8]) -> Self {
+        let (type_, reason) = match what {
+            NodeEvent::Opened => (bindings::qnet_event_type_QNET_EVENT_SESSION_OPENED, 0),
+            NodeEvent::Up => (bindings::qnet_event_type_QNET_EVENT_NODE_UP, 0),
+            NodeEvent::Changed => (bindings::qnet_event_type_QNET_EVENT_NODE_CHANGED, 0),
+            NodeEvent::Down => (bindings::qnet_event_type_QNET_EVENT_NODE_DOWN, 0),
+            NodeEvent::Ended(reason) => (
+                bindings::qnet_event_type_QNET_EVENT_SESSION_ENDED,
+                reason.number(),
+            ),
+        };
+        Self(bindings::qnet_genl_event {
+            type_,
+            reason,
+            nd,
+            name: Text::new(name).0,
+            domain: Text::new(domain).0,
+            ..pin_init::zeroed()
+        })
+    }
+
+    /// Tells the listeners of a namespace, if there are any, what `event` makes. One that is slow
+    /// misses it and is told so (`ENOBUFS`). Any context; not under a lock, because listeners are
+    /// woken.
+    pub(crate) fn tell(net: &Net, event: impl FnOnce() -> Event) {
+        // SAFETY: `net` is valid.
+        if !unsafe { bindings::qnet_helper_genl_heard(net.as_ptr()) } {
+            return;
+        }
+        let event = event();
+        // SAFETY: `net` is valid; the helper only reads the event.
+        unsafe { bindings::qnet_helper_genl_event(net.as_ptr(), &event.0) }
+    }
+}
+
 /// What the commands do. Process context, without RTNL; several may run at a time. Whoever sets
 /// anything has been checked to be allowed to.
 pub(crate) trait GenlOps: 'static {
@@ -100,6 +218,10 @@ pub(crate) trait GenlOps: 'static {
     fn link_at(net: &Net, at: usize) -> Option<LinkRow>;
     /// The first node at or behind a position, and the position behind it.
     fn node_at(net: &Net, from: u32) -> Option<(u32, NodeRow)>;
+    /// The next channel, as the caller sees it, which the place is moved behind.
+    fn channel_at(net: &Net, place: &mut Place) -> Option<ChannelRow>;
+    /// The next blocked thread, as the caller sees it, which the place is moved behind.
+    fn blocked_at(net: &Net, place: &mut Place) -> Option<BlockedRow>;
 }
 
 /// The registered family.
@@ -119,6 +241,8 @@ impl<T: GenlOps> GenlFamily<T> {
         option_at: Some(option_at::<T>),
         link_at: Some(link_at::<T>),
         node_at: Some(node_at::<T>),
+        channel_at: Some(channel_at::<T>),
+        blocked_at: Some(blocked_at::<T>),
     };
 
     /// Registers the family.
@@ -265,4 +389,50 @@ unsafe extern "C" fn node_at<T: GenlOps>(
         .map_or([0; 16], |name| Text::new(name.as_bytes()).0);
     row.mac = node.mac;
     1
+}
+
+/// What `next` finds at a place, for C: 0 if there is nothing.
+///
+/// # Safety
+///
+/// As for the functions that C calls: a valid namespace, a place and a row to be filled.
+unsafe fn row_at<R>(
+    net: *mut bindings::net,
+    place: *mut Place,
+    row: *mut R,
+    next: impl FnOnce(&Net, &mut Place) -> Option<R>,
+) -> c_int {
+    // SAFETY: As the caller promises.
+    let (net, place, row) = unsafe { (Net::from_raw(net), &mut *place, &mut *row) };
+    match next(net, place) {
+        Some(found) => {
+            *row = found;
+            1
+        }
+        None => 0,
+    }
+}
+
+/// # Safety
+///
+/// Called by C with a valid namespace, a place and a row to be filled.
+unsafe extern "C" fn channel_at<T: GenlOps>(
+    net: *mut bindings::net,
+    place: *mut Place,
+    row: *mut ChannelRow,
+) -> c_int {
+    // SAFETY: As the caller promises.
+    unsafe { row_at(net, place, row, T::channel_at) }
+}
+
+/// # Safety
+///
+/// Called by C with a valid namespace, a place and a row to be filled.
+unsafe extern "C" fn blocked_at<T: GenlOps>(
+    net: *mut bindings::net,
+    place: *mut Place,
+    row: *mut BlockedRow,
+) -> c_int {
+    // SAFETY: As the caller promises.
+    unsafe { row_at(net, place, row, T::blocked_at) }
 }

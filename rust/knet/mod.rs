@@ -24,6 +24,7 @@ pub(crate) mod siphash;
 pub(crate) mod skb;
 pub(crate) mod sock;
 pub(crate) mod timer;
+pub(crate) mod trace;
 pub(crate) mod user;
 pub(crate) mod uts;
 pub(crate) mod wait;

@@ -67,6 +67,12 @@ impl Net {
         unsafe { Net::from_raw(&raw mut bindings::init_net) }
     }
 
+    /// Whether anybody taps its loopback device.
+    pub(crate) fn is_tapped(&self) -> bool {
+        // SAFETY: The namespace is valid, and its loopback device lives as long.
+        unsafe { bindings::qnet_helper_is_tapped(self.as_ptr()) }
+    }
+
     /// Whether it is the initial one.
     #[inline]
     pub(crate) fn is_init(&self) -> bool {
@@ -81,6 +87,41 @@ impl PartialEq for Net {
     }
 }
 
+/// The namespace that something belongs to, as long as there is one: it keeps nothing alive, so that
+/// what belongs to a namespace does not keep the namespace.
+///
+/// # Invariants
+///
+/// Of the pointer: null, or a namespace whose `pre_exit` has not returned. It is set to null before
+/// the grace period that lies between `pre_exit` and the end of the namespace.
+#[derive(Clone)]
+pub(crate) struct Home(Arc<Atomic<*mut bindings::net>>);
+
+impl Home {
+    /// For the trampoline `init`, which sees to the invariant.
+    fn new(net: &Net) -> Result<Self> {
+        Ok(Self(Arc::new(Atomic::new(net.as_ptr()), GFP_KERNEL)?))
+    }
+
+    /// The namespace begins to end, and is not found any more.
+    fn leave(&self) {
+        self.0.store(ptr::null_mut(), Release);
+    }
+
+    /// Calls `f`, which must not sleep, with the namespace; `None` if that has begun to end. Any
+    /// context.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Net) -> R) -> Option<R> {
+        let _rcu = rcu::read_lock();
+        let net = self.0.load(Acquire);
+        if net.is_null() {
+            return None;
+        }
+        // SAFETY: By the invariant the namespace is not freed before a grace period has passed, which
+        // does not pass while we read.
+        Some(f(unsafe { Net::from_raw(net) }))
+    }
+}
+
 /// What the module keeps in every network namespace.
 ///
 /// One implementation can be registered at a time.
@@ -88,8 +129,9 @@ pub(crate) trait PerNet: 'static {
     /// The object of one namespace.
     type Data: Send + Sync + 'static;
 
-    /// A namespace begins, or is there already when the module is loaded. Process context.
-    fn init(net: &Net) -> Result<Arc<Self::Data>>;
+    /// A namespace begins, or is there already when the module is loaded; `home` finds it until
+    /// [`pre_exit`](Self::pre_exit) has returned. Process context.
+    fn init(net: &Net, home: Home) -> Result<Arc<Self::Data>>;
 
     /// The namespace begins to end, or the module is unloaded. The devices are still there, and
     /// will be told to leave one by one. Process context.
@@ -221,9 +263,11 @@ unsafe extern "C" fn init<P: PerNet>(net: *mut bindings::net) -> c_int {
     from_result(|| {
         // SAFETY: `net` is valid for the call.
         let net = unsafe { Net::from_raw(net) };
-        let data = P::init(net)?;
-        // SAFETY: The slot exists. The reference goes with it.
+        let home = Home::new(net)?;
+        let data = P::init(net, home.clone()).inspect_err(|_| home.leave())?;
+        // SAFETY: The slot exists, and nobody else looks at `home` in it. The references go with it.
         unsafe {
+            (*slot(net)).home = Arc::into_raw(home.0).cast();
             bindings::qnet_helper_pernet_set(slot(net), Arc::into_raw(data).cast_mut().cast());
         }
         Ok(0)
@@ -241,6 +285,8 @@ unsafe extern "C" fn pre_exit<P: PerNet>(net: *mut bindings::net) {
     // SAFETY: `get_raw` took a reference, which is taken over here.
     let data = unsafe { Arc::<P::Data>::from_raw(data.cast()) };
     P::pre_exit(net, &data);
+    // SAFETY: `init` put it there. This is the last time that it is looked at.
+    unsafe { Home(Arc::from_raw((*slot(net)).home.cast())) }.leave();
 }
 
 /// # Safety

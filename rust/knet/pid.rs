@@ -65,6 +65,19 @@ impl Pid {
         unsafe { bindings::pid_nr_ns(self.0.as_ptr(), pids.0.as_ptr()) }
     }
 
+    /// Its number in the initial pid namespace, which no other process has while this one lives.
+    pub(crate) fn number(&self) -> i32 {
+        // SAFETY: `self` holds it.
+        unsafe { bindings::qnet_helper_pid_number(self.0.as_ptr()) }
+    }
+
+    /// Whether it was made in this pid namespace, so that its threads call themselves by their
+    /// numbers there.
+    pub(crate) fn is_in(&self, pids: &PidNs) -> bool {
+        // SAFETY: Both are held; the helper only compares.
+        unsafe { bindings::qnet_helper_pid_is_in(self.0.as_ptr(), pids.0.as_ptr()) }
+    }
+
     /// Whether both are the same process.
     #[inline]
     pub(crate) fn same(&self, other: &Pid) -> bool {
@@ -114,6 +127,12 @@ unsafe impl Send for PidNs {}
 unsafe impl Sync for PidNs {}
 
 impl PidNs {
+    /// The pointer for the C side.
+    #[inline]
+    pub(super) fn as_ptr(&self) -> *mut bindings::pid_namespace {
+        self.0.as_ptr()
+    }
+
     /// The caller's. Process context.
     pub(crate) fn of_caller() -> Self {
         // SAFETY: A running task has one; the helper takes a reference.
@@ -164,6 +183,8 @@ mod tests {
         let found = Pid::from_nr(me.nr()).ok_or(ESRCH)?;
         assert!(found.same(&me) && found.same(&found.clone()));
         assert!(found.is_caller());
+        assert!(me.is_in(&pids));
+        assert_eq!(found.number(), me.number());
         assert!(Pid::from_nr(-1).is_none() && Pid::from_nr(0).is_none());
         let init = Pid::from_nr(1).ok_or(ESRCH)?;
         assert!(!init.is_caller());

@@ -9,6 +9,7 @@
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
 use super::{
+    net::Net,
     netdev::NetDevice,
     pages::TxPages, //
 };
@@ -494,6 +495,17 @@ impl TxSkb {
                 ethertype,
             )
         })
+    }
+}
+
+impl TxSkb {
+    /// Shows it to those who tap the loopback device of a namespace, and to nobody else. Process or
+    /// softirq context; not under a lock.
+    pub(crate) fn show(self, net: &Net, ethertype: u16) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: By the invariant `skb` is ours; the helper consumes it. `net` is valid, and its
+        // loopback device lives as long.
+        unsafe { bindings::qnet_helper_tx_show(this.skb.as_ptr(), net.as_ptr(), ethertype) }
     }
 }
 

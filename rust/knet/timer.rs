@@ -27,6 +27,13 @@ pub(crate) fn now_ns() -> u64 {
     unsafe { bindings::qnet_helper_now_ns() }
 }
 
+/// Tells the same time as it was at the last tick, which costs less.
+#[inline]
+pub(crate) fn tick_ns() -> u64 {
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_tick_ns() }
+}
+
 /// A type with a [`Timer`] inside; made by [`impl_timer!`].
 pub(crate) trait HasTimer {
     /// The timer: a field of the value itself.

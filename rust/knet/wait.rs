@@ -8,9 +8,12 @@
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
-use super::lock::{
-    BhBackend,
-    SpinLockBhGuard, //
+use super::{
+    lock::{
+        BhBackend,
+        SpinLockBhGuard, //
+    },
+    pid::PidNs, //
 };
 use crate::sys::bindings;
 use core::{
@@ -28,6 +31,14 @@ pub(crate) enum Wait {
     TimedOut,
     /// A signal is pending.
     Signal,
+}
+
+/// A thread that waits.
+pub(crate) struct Waiter {
+    /// Its number in the pid namespace of who asks; 0 if it has none there.
+    pub(crate) tid: i32,
+    /// When it began to wait: a time of [`tick_ns`](super::timer::tick_ns).
+    pub(crate) since: u64,
 }
 
 /// Whether the calling thread has a signal pending, which ends its waits.
@@ -137,6 +148,26 @@ impl WaitQueue {
         }
     }
 
+    /// How many threads wait. Any context.
+    pub(crate) fn waiters(&self) -> u32 {
+        // SAFETY: `head` was initialised.
+        unsafe { bindings::qnet_helper_waiters(self.head.get()) }
+    }
+
+    /// The `n`th of the threads that wait, as who is in the pid namespace `pids` knows it. Any
+    /// context.
+    pub(crate) fn waiter_at(&self, n: u32, pids: &PidNs) -> Option<Waiter> {
+        let mut info = bindings::qnet_waiter_info::default();
+        // SAFETY: `head` was initialised; `pids` is held.
+        let found = unsafe {
+            bindings::qnet_helper_waiter_at(self.head.get(), n, pids.as_ptr(), &mut info)
+        };
+        found.then_some(Waiter {
+            tid: info.tid,
+            since: info.since,
+        })
+    }
+
     /// Wakes the thread that has waited longest.
     ///
     /// To be called after the condition was changed under the lock that the waiters gave to
@@ -228,6 +259,14 @@ mod tests {
             drop(guard);
             bell.timer.shutdown();
         }
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_waits_who_does_not() -> Result {
+        let bell = bell()?;
+        assert_eq!(bell.queue.waiters(), 0);
+        assert!(bell.queue.waiter_at(0, &PidNs::of_caller()).is_none());
         Ok(())
     }
 

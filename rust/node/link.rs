@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     knet::{
+        genl::LinkEvent,
         net::{
             per_net,
             Net, //
@@ -96,6 +97,8 @@ pub(crate) struct Link {
     pub(crate) counters: LinkCounters,
     /// The node has let the interface go.
     gone: AtomicFlag,
+    /// What was last told of its carrier; changed under RTNL.
+    carrier: AtomicFlag,
 }
 
 impl Receive for Link {
@@ -119,6 +122,13 @@ impl Link {
     /// Whether the node has let the interface go.
     pub(super) fn is_gone(&self) -> bool {
         self.gone.load(Relaxed)
+    }
+
+    /// Whether its carrier was told to be otherwise. Under RTNL.
+    pub(super) fn carrier_is_news(&self, carrier: bool) -> bool {
+        let news = self.carrier.load(Relaxed) != carrier;
+        self.carrier.store(carrier, Relaxed);
+        news
     }
 
     /// Whether frames can leave by it.
@@ -318,6 +328,7 @@ fn attach(node: &Arc<Node>, dev: NetDevice) -> Result {
             dev,
             counters: LinkCounters::new(),
             gone: AtomicFlag::new(false),
+            carrier: AtomicFlag::new(false),
         },
         GFP_KERNEL,
     )?;
@@ -325,10 +336,14 @@ fn attach(node: &Arc<Node>, dev: NetDevice) -> Result {
     let up = link.dev.is_up();
     let mut spare = Some(Attached {
         _handler: handler,
-        link,
+        link: link.clone(),
     });
     if let Some(binding) = node.links.lock().vacant(&name) {
         binding.attached = spare.take();
+    }
+    if spare.is_none() {
+        link.tell(LinkEvent::Bound, &name);
+        link.tell_carrier(link.has_carrier());
     }
     // Without a vacant binding the handler is dropped here, where it may sleep.
     drop(spare);
@@ -366,6 +381,8 @@ fn detach(node: &Arc<Node>, name: &DevName) {
             peer.forget_link(&link);
         }
     }
+    // It may have another name by now.
+    link.tell(LinkEvent::Unbound, name);
 }
 
 /// Lets all interfaces go, at the end of the node.
@@ -382,8 +399,10 @@ fn carrier_changed(node: &Arc<Node>, ifindex: u32, goes: bool) {
     let Some(link) = node.link_by_index(ifindex) else {
         return;
     };
+    let carrier = link.has_carrier() && !goes;
+    link.tell_carrier(carrier);
     for peer in node.all_peers() {
-        peer.carrier_changed(&link, link.has_carrier() && !goes);
+        peer.carrier_changed(&link, carrier);
     }
 }
 

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod charge;
+mod events;
 mod frame;
 mod input;
 mod link;
@@ -26,6 +27,7 @@ mod paths;
 mod peer;
 mod resolver;
 mod table;
+mod tap;
 mod transmit;
 mod transport;
 mod variant;
@@ -56,6 +58,7 @@ use crate::{
     knet::{
         lock::SpinLockBh,
         net::{
+            Home,
             Net,
             PerNet, //
         },
@@ -122,12 +125,16 @@ pub(crate) struct Node {
     /// Drawn when the node starts, not zero: the upper half of its connection ids, by which frames
     /// of an earlier life are told.
     life: u16,
+    /// The namespace that it is the node of.
+    home: Home,
     /// Of keys that servers give to clients.
     pub(crate) secret: SecretKey,
     pub(crate) options: Options,
     pub(crate) stats: Stats,
     /// Set when the end begins: nothing new from outside is taken in.
     ending: AtomicFlag,
+    /// The last number of what was shown to taps.
+    shown: Atomic<u32>,
     /// Bytes of frames that wait here.
     accounts: Accounts,
     /// When each complaint was last logged.
@@ -173,15 +180,17 @@ impl TimerOwner for Node {
 }
 
 impl Node {
-    fn new(net: &Net) -> Result<Arc<Self>> {
+    fn new(net: &Net, home: Home) -> Result<Arc<Self>> {
         let fqnn = if net.is_init() { initial_name()? } else { None };
         let node = Arc::pin_init(
             try_pin_init!(Self {
                 life: draw_life(),
+                home,
                 secret: SecretKey::draw(),
                 options: Options::from_parameters(),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
+                shown: Atomic::new(0),
                 accounts: Accounts::new(),
                 complaints: [const { Atomic::new(0) }; COMPLAINTS],
                 identity <- new_spinlock_bh!(Identity {
@@ -306,8 +315,8 @@ pub(crate) struct Nodes;
 impl PerNet for Nodes {
     type Data = Node;
 
-    fn init(net: &Net) -> Result<Arc<Node>> {
-        Node::new(net)
+    fn init(net: &Net, home: Home) -> Result<Arc<Node>> {
+        Node::new(net, home)
     }
 
     /// The namespace's devices leave after this and before `exit`: it is the last moment at which

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     ipc,
     knet::{
+        genl::NodeEvent,
         lock::SpinLockBh,
         new_spinlock_bh,
         pages::{
@@ -372,6 +373,7 @@ impl Peer {
     /// A packet told where the peer is. A session takes a path that is new to it only when the peer
     /// has answered on it.
     pub(super) fn locate(self: &Arc<Self>, link: &Arc<Link>, mac: [u8; 6]) {
+        let known;
         let (added, old) = {
             let mut guard = self.inner.lock();
             let inner = &mut *guard;
@@ -379,7 +381,7 @@ impl Peer {
             if inner.retired {
                 return;
             }
-            let known = !inner.paths.is_empty();
+            known = !inner.paths.is_empty();
             match inner.tell(link, mac) {
                 Some((_, added, old)) => {
                     if added && known {
@@ -396,6 +398,9 @@ impl Peer {
         };
         // A path may hold the last reference on a link.
         drop(old);
+        if added && known {
+            self.tell(NodeEvent::Changed);
+        }
         if added {
             self.pump();
         }
@@ -625,6 +630,7 @@ impl Peer {
         drop(unused);
         self.node.stats.count(Counter::TxConnCreated);
         self.node.stats.enter(Gauge::Sessions);
+        self.tell(NodeEvent::Opened);
         // The timer runs and the INIT goes, whatever becomes of the message that wanted it.
         self.pump();
         Ok(connection)
@@ -909,6 +915,7 @@ impl Peer {
             });
             self.node.release_connection(adopted.old);
         }
+        self.tell(NodeEvent::Opened);
     }
 
     /// Takes a REM_UP, UP, DOWN or REM_DOWN in, which came over `link` from `mac`. Softirq.
@@ -1140,6 +1147,7 @@ impl Peer {
         self.room.wake_all();
         self.node.questions.session_ended(self, ended.connection);
         ipc::session_ended(self, ended.connection, ended.reason);
+        self.tell_end(ended.reason);
     }
 }
 

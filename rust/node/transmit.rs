@@ -20,9 +20,14 @@ use super::{
 };
 use crate::{
     knet::{
+        genl::NodeEvent,
         lock::SoftirqsOff,
         skb::TxSkb,
-        timer::Timer, //
+        timer::Timer,
+        trace::{
+            self,
+            Kind, //
+        },
     },
     proto::{
         qos::session::{
@@ -255,6 +260,7 @@ impl Peer {
                 mac: path.mac,
             };
             count_frame(&way.link, &self.node.stats, transmit);
+            self.trace_frame(&way.link, transmit);
             if matches!(transmit, Transmit::Init) {
                 let header = transport.session.header(transmit, Layer::Kif, 0);
                 harvest.init = Some((header, way));
@@ -264,6 +270,40 @@ impl Peer {
                 Ok(frame) => harvest.add(frame, way),
                 Err(_) => self.node.stats.count(Counter::DropNoMemory),
             }
+        }
+    }
+
+    /// Tells who traces it of a frame that leaves. Legal under the lock.
+    #[inline]
+    fn trace_frame(&self, link: &Link, transmit: &Transmit) {
+        match transmit {
+            Transmit::Piece(piece) if piece.again => {
+                trace::Retransmit::trace(|| trace::Retransmit {
+                    frame: self.traced(link, transmit),
+                });
+            }
+            _ => trace::Transmit::trace(|| trace::Transmit {
+                frame: self.traced(link, transmit),
+            }),
+        }
+    }
+
+    #[cold]
+    fn traced(&self, link: &Link, transmit: &Transmit) -> trace::Frame {
+        let (kind, seq, fragment) = match transmit {
+            Transmit::Piece(piece) => (Kind::Message, piece.seq, Some(piece.fragment)),
+            Transmit::Ack { seq, .. } => (Kind::Ack, *seq, None),
+            Transmit::Nack { seq } => (Kind::Nack, *seq, None),
+            Transmit::Ping | Transmit::PingReply => (Kind::Ping, 0, None),
+            Transmit::Control(_) | Transmit::Init => (Kind::Session, 0, None),
+        };
+        trace::Frame {
+            ifindex: link.dev.ifindex(),
+            nd: self.descriptor(),
+            kind,
+            seq,
+            offset: fragment.map_or(0, |fragment| fragment.offset),
+            length: fragment.map_or(0, |fragment| fragment.length),
         }
     }
 
@@ -335,6 +375,7 @@ impl Peer {
         let verbose = options.qos_verbose.load(Relaxed) != 0 && options.no_slog.load(Relaxed) == 0;
         if harvest.came_up {
             self.node.stats.count(Counter::NdUp);
+            self.tell(NodeEvent::Up);
             if verbose {
                 pr_info!(
                     "session with {} is up\n",

@@ -20,6 +20,7 @@
 #include <qnet.h>
 
 #include "helpers.h"
+#include "trace.h"
 
 /*
  * What the C compiler says of the types that Rust embeds or allocates;

@@ -2,7 +2,8 @@
 /*
  * The generic-netlink family of rust/uapi/qnet.h: tables, parsing of the
  * attributes and filling of the rows. What a command does is decided by the
- * Rust functions of struct qnet_genl_ops (rust/knet/genl.rs).
+ * Rust functions of struct qnet_genl_ops (rust/knet/genl.rs). And the messages
+ * by which those who listen are told of events.
  */
 
 #include <linux/capability.h>
@@ -19,6 +20,16 @@
 static const struct qnet_genl_ops *qnet_genl_ops;
 
 static struct genl_family qnet_genl_family;
+
+/* The family is registered: its group is ours. Read under RCU. */
+static bool qnet_genl_live;
+
+/* The index of the group of events. */
+#define QNET_GENL_GROUP		0
+
+static const struct genl_multicast_group qnet_genl_groups[] = {
+	[QNET_GENL_GROUP] = { .name = QNET_GENL_EVENTS },
+};
 
 /*
  * Setting needs CAP_NET_ADMIN of the sender and of whoever opened the socket,
@@ -108,6 +119,52 @@ static int qnet_genl_fill_node(struct sk_buff *skb,
 	       nla_put_u32(skb, QNET_A_STATE, row->state);
 }
 
+static int qnet_genl_fill_channel(struct sk_buff *skb,
+				  const struct qnet_genl_channel *row)
+{
+	return nla_put_s32(skb, QNET_A_PID, row->pid) ?:
+	       nla_put_s32(skb, QNET_A_CHID, row->chid) ?:
+	       nla_put_u32(skb, QNET_A_FLAGS, row->flags) ?:
+	       nla_put_u32(skb, QNET_A_MESSAGES, row->messages) ?:
+	       nla_put_u32(skb, QNET_A_PULSES, row->pulses) ?:
+	       nla_put_u32(skb, QNET_A_WAITING, row->waiting);
+}
+
+static int qnet_genl_fill_blocked(struct sk_buff *skb,
+				  const struct qnet_genl_blocked *row)
+{
+	return nla_put_u32(skb, QNET_A_STATE, row->state) ?:
+	       nla_put_u64_64bit(skb, QNET_A_AGE_MS, row->age_ms,
+				 QNET_A_UNSPEC) ?:
+	       nla_put_u32(skb, QNET_A_CLIENT_ND, row->client_nd) ?:
+	       nla_put_s32(skb, QNET_A_CLIENT_PID, row->client_pid) ?:
+	       nla_put_s32(skb, QNET_A_TID, row->tid) ?:
+	       nla_put_s32(skb, QNET_A_COID, row->coid) ?:
+	       nla_put_u64_64bit(skb, QNET_A_BYTES, row->bytes,
+				 QNET_A_UNSPEC) ?:
+	       nla_put_u32(skb, QNET_A_ND, row->nd) ?:
+	       nla_put_s32(skb, QNET_A_PID, row->pid) ?:
+	       nla_put_s32(skb, QNET_A_CHID, row->chid);
+}
+
+static int qnet_genl_fill_event(struct sk_buff *skb,
+				const struct qnet_genl_event *event)
+{
+	int rc = nla_put_u32(skb, QNET_A_EVENT, event->type);
+
+	if (!event->name[0])
+		return rc ?:
+		       nla_put_string(skb, QNET_A_IFNAME, event->ifname) ?:
+		       nla_put_u32(skb, QNET_A_IFINDEX, event->ifindex);
+	rc = rc ?:
+	     nla_put_u32(skb, QNET_A_ND, event->nd) ?:
+	     nla_put_string(skb, QNET_A_NAME, event->name) ?:
+	     nla_put_string(skb, QNET_A_DOMAIN, event->domain);
+	if (event->type != QNET_EVENT_SESSION_ENDED)
+		return rc;
+	return rc ?: nla_put_u32(skb, QNET_A_REASON, event->reason);
+}
+
 static void *qnet_genl_begin_row(struct sk_buff *skb,
 				 struct netlink_callback *cb)
 {
@@ -117,7 +174,7 @@ static void *qnet_genl_begin_row(struct sk_buff *skb,
 }
 
 /*
- * The three dumps: a row at a time, until there is none or the buffer is
+ * The dumps: a row at a time, until there is none or the buffer is
  * full; cb->args[0] is the position of the row that did not fit. Returning
  * the length asks for another call, and a call that adds nothing ends it.
  */
@@ -213,6 +270,48 @@ static int qnet_genl_node_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return rc < 0 ? rc : skb->len;
 }
 
+/*
+ * Channels and blocked threads. cb->args holds the place of the row that did
+ * not fit. Who reads may be in another pid namespace each time.
+ */
+static int qnet_genl_listing_dump(struct sk_buff *skb,
+				  struct netlink_callback *cb)
+{
+	bool channels = genl_info_dump(cb)->genlhdr->cmd == QNET_CMD_CHANNEL_GET;
+	struct net *net = sock_net(cb->skb->sk);
+	struct qnet_genl_place place;
+	union {
+		struct qnet_genl_channel channel;
+		struct qnet_genl_blocked blocked;
+	} row;
+	void *hdr;
+	int rc;
+
+	BUILD_BUG_ON(sizeof(place) > sizeof(cb->args));
+	for (;;) {
+		memcpy(&place, cb->args, sizeof(place));
+		if (channels)
+			rc = qnet_genl_ops->channel_at(net, &place,
+						       &row.channel);
+		else
+			rc = qnet_genl_ops->blocked_at(net, &place,
+						       &row.blocked);
+		if (rc <= 0)
+			break;
+		hdr = qnet_genl_begin_row(skb, cb);
+		if (!hdr)
+			break;
+		if (channels ? qnet_genl_fill_channel(skb, &row.channel) :
+			       qnet_genl_fill_blocked(skb, &row.blocked)) {
+			genlmsg_cancel(skb, hdr);
+			break;
+		}
+		genlmsg_end(skb, hdr);
+		memcpy(cb->args, &place, sizeof(place));
+	}
+	return rc < 0 ? rc : skb->len;
+}
+
 static const struct nla_policy qnet_genl_set_policy[QNET_A_VALUE + 1] = {
 	[QNET_A_OPTION]	= { .type = NLA_NUL_STRING, .len = 31 },
 	[QNET_A_VALUE]	= { .type = NLA_NUL_STRING, .len = 511 },
@@ -263,6 +362,16 @@ static const struct genl_split_ops qnet_genl_split_ops[] = {
 		.dumpit		= qnet_genl_node_dump,
 		.flags		= GENL_CMD_CAP_DUMP,
 	},
+	{
+		.cmd		= QNET_CMD_CHANNEL_GET,
+		.dumpit		= qnet_genl_listing_dump,
+		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= QNET_CMD_BLOCKED_GET,
+		.dumpit		= qnet_genl_listing_dump,
+		.flags		= GENL_CMD_CAP_DUMP,
+	},
 };
 
 /* parallel_ops: the Rust side has its own locks and may take the RTNL. */
@@ -274,6 +383,8 @@ static struct genl_family qnet_genl_family __ro_after_init = {
 	.module		= THIS_MODULE,
 	.split_ops	= qnet_genl_split_ops,
 	.n_split_ops	= ARRAY_SIZE(qnet_genl_split_ops),
+	.mcgrps		= qnet_genl_groups,
+	.n_mcgrps	= ARRAY_SIZE(qnet_genl_groups),
 };
 
 /**
@@ -292,6 +403,9 @@ int qnet_helper_genl_register(const struct qnet_genl_ops *ops)
 	rc = genl_register_family(&qnet_genl_family);
 	if (rc)
 		qnet_genl_ops = NULL;
+	else
+		/* Pairs with qnet_genl_is_live(): the group has its number. */
+		smp_store_release(&qnet_genl_live, true);
 	return rc;
 }
 
@@ -300,8 +414,70 @@ int qnet_helper_genl_register(const struct qnet_genl_ops *ops)
  */
 void qnet_helper_genl_unregister(void)
 {
+	/* Events that are being told are over before the group is another's. */
+	WRITE_ONCE(qnet_genl_live, false);
+	synchronize_rcu();
 	genl_unregister_family(&qnet_genl_family);
 	qnet_genl_ops = NULL;
+}
+
+static bool qnet_genl_is_live(void)
+{
+	/* Pairs with qnet_helper_genl_register(). */
+	return smp_load_acquire(&qnet_genl_live);
+}
+
+/**
+ * qnet_helper_genl_heard() - tell whether anybody listens to events
+ * @net: in this namespace
+ *
+ * Return: whether somebody does.
+ */
+bool qnet_helper_genl_heard(struct net *net)
+{
+	bool heard;
+
+	rcu_read_lock();
+	heard = qnet_genl_is_live() &&
+		genl_has_listeners(&qnet_genl_family, net, QNET_GENL_GROUP);
+	rcu_read_unlock();
+	return heard;
+}
+
+/**
+ * qnet_helper_genl_event() - tell those who listen of an event
+ * @net: in this namespace
+ * @event: what has happened
+ *
+ * A listener whose buffer is full misses it, and its next read says ENOBUFS;
+ * so do all if there is no memory. Any context.
+ */
+void qnet_helper_genl_event(struct net *net,
+			    const struct qnet_genl_event *event)
+{
+	struct sk_buff *skb;
+	void *hdr;
+
+	rcu_read_lock();
+	if (!qnet_genl_is_live())
+		goto out;
+	/* Not more than the structure, and the heads of at most five. */
+	skb = genlmsg_new(sizeof(*event) + 5 * nla_total_size(0), GFP_ATOMIC);
+	if (!skb) {
+		genl_set_err(&qnet_genl_family, net, 0, QNET_GENL_GROUP,
+			     -ENOBUFS);
+		goto out;
+	}
+	hdr = genlmsg_put(skb, 0, 0, &qnet_genl_family, 0, QNET_CMD_EVENT);
+	if (WARN_ON_ONCE(!hdr || qnet_genl_fill_event(skb, event))) {
+		nlmsg_free(skb);
+		goto out;
+	}
+	genlmsg_end(skb, hdr);
+	genlmsg_multicast_netns(&qnet_genl_family, net, skb, 0,
+				QNET_GENL_GROUP, GFP_ATOMIC);
+out:
+	rcu_read_unlock();
 }
 
 /* A program that asks for the family loads the module. */

@@ -75,6 +75,22 @@ int qnet_helper_spin_trylock_bh(spinlock_t *lock)
 	return spin_trylock_bh(lock);
 }
 
+/* A thread that waits, in the queue that it waits in. */
+struct qnet_waiter {
+	struct wait_queue_entry wait;
+	u64 since;
+};
+
+/*
+ * A function of our own, because there may be other entries in a queue, and
+ * qnet_helper_waiter_at() has to tell them apart.
+ */
+static int qnet_wake_waiter(struct wait_queue_entry *wait, unsigned int mode,
+			    int sync, void *key)
+{
+	return autoremove_wake_function(wait, mode, sync, key);
+}
+
 /*
  * Leaves the queue. Returns whether a waker has already taken us out, in which
  * case its wake-up is ours and must not be reported as anything else: an
@@ -119,12 +135,13 @@ int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline,
 					TASK_INTERRUPTIBLE;
 	/* What is beyond the clock's end must not become negative. */
 	ktime_t expires = ns_to_ktime(min_t(u64, deadline, KTIME_MAX));
+	struct qnet_waiter waiter = { .since = ktime_get_coarse_ns() };
 	bool timed_out = false;
-	DEFINE_WAIT(wait);
 
-	prepare_to_wait_exclusive(wq, &wait, state);
+	init_wait_func(&waiter.wait, qnet_wake_waiter);
+	prepare_to_wait_exclusive(wq, &waiter.wait, state);
 	if (signal_pending_state(state, current)) {
-		if (qnet_leave_queue(wq, &wait))
+		if (qnet_leave_queue(wq, &waiter.wait))
 			return QNET_WAIT_WOKEN;
 		return QNET_WAIT_SIGNAL;
 	}
@@ -135,7 +152,7 @@ int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline,
 	else
 		timed_out = !schedule_hrtimeout_range(&expires, 0,
 						      HRTIMER_MODE_ABS);
-	if (qnet_leave_queue(wq, &wait)) {
+	if (qnet_leave_queue(wq, &waiter.wait)) {
 		timed_out = false;
 	} else if (signal_pending_state(state, current)) {
 		spin_lock_bh(lock);
@@ -186,6 +203,58 @@ enum qnet_signal_kind qnet_helper_pending_signal(void)
 	handler = qnet_has_handler(&signals);
 	spin_unlock_irq(&current->sighand->siglock);
 	return handler ? QNET_SIGNAL_HANDLER : QNET_SIGNAL_OTHER;
+}
+
+/**
+ * qnet_helper_waiters() - count the threads in qnet_helper_wait()
+ * @wq: the queue
+ *
+ * Return: how many there are.
+ */
+unsigned int qnet_helper_waiters(struct wait_queue_head *wq)
+{
+	struct wait_queue_entry *entry;
+	unsigned int count = 0;
+	unsigned long flags;
+
+	spin_lock_irqsave(&wq->lock, flags);
+	list_for_each_entry(entry, &wq->head, entry)
+		count += entry->func == qnet_wake_waiter;
+	spin_unlock_irqrestore(&wq->lock, flags);
+	return count;
+}
+
+/**
+ * qnet_helper_waiter_at() - tell who waits
+ * @wq: the queue
+ * @n: which of its threads in qnet_helper_wait()
+ * @ns: the pid namespace of who asks
+ * @info: filled
+ *
+ * A thread in the queue is alive: it leaves the queue before it goes on.
+ *
+ * Return: whether there is such a thread.
+ */
+bool qnet_helper_waiter_at(struct wait_queue_head *wq, unsigned int n,
+			   struct pid_namespace *ns,
+			   struct qnet_waiter_info *info)
+{
+	struct wait_queue_entry *entry;
+	bool found = false;
+	unsigned long flags;
+
+	spin_lock_irqsave(&wq->lock, flags);
+	list_for_each_entry(entry, &wq->head, entry) {
+		if (entry->func != qnet_wake_waiter || n--)
+			continue;
+		info->since = container_of(entry, struct qnet_waiter,
+					   wait)->since;
+		info->tid = task_pid_nr_ns(entry->private, ns);
+		found = true;
+		break;
+	}
+	spin_unlock_irqrestore(&wq->lock, flags);
+	return found;
 }
 
 /**
@@ -322,6 +391,16 @@ void qnet_helper_timer_shutdown(struct qnet_timer *t)
 u64 qnet_helper_now_ns(void)
 {
 	return ktime_get_ns();
+}
+
+/**
+ * qnet_helper_tick_ns() - tell CLOCK_MONOTONIC at the last tick
+ *
+ * Return: nanoseconds.
+ */
+u64 qnet_helper_tick_ns(void)
+{
+	return ktime_get_coarse_ns();
 }
 
 /* --- network namespaces --- */
@@ -676,6 +755,31 @@ void qnet_helper_get_pid(struct pid *pid)
 bool qnet_helper_pid_alive(struct pid *pid)
 {
 	return pid_has_task(pid, PIDTYPE_TGID);
+}
+
+/**
+ * qnet_helper_pid_number() - tell a pid's number in the initial namespace
+ * @pid: the pid
+ *
+ * Return: the number, which no other process has while this one lives.
+ */
+int qnet_helper_pid_number(struct pid *pid)
+{
+	return pid_nr(pid);
+}
+
+/**
+ * qnet_helper_pid_is_in() - tell whether a process was made in a namespace
+ * @pid: the pid
+ * @ns: the namespace
+ *
+ * Return: whether it was, so that its threads call themselves by their numbers
+ * there.
+ */
+bool qnet_helper_pid_is_in(const struct pid *pid,
+			   const struct pid_namespace *ns)
+{
+	return pid->numbers[pid->level].ns == ns;
 }
 
 /**

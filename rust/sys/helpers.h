@@ -29,6 +29,16 @@ enum qnet_wait_result {
 /* A deadline that never comes. */
 #define QNET_WAIT_FOREVER	0xffffffffffffffffULL
 
+/**
+ * struct qnet_waiter_info - a thread that waits
+ * @since: CLOCK_MONOTONIC nanoseconds, exact to a tick
+ * @tid: in the pid namespace of who asked; 0: it has no number there
+ */
+struct qnet_waiter_info {
+	u64 since;
+	int tid;
+};
+
 void qnet_helper_spin_lock_bh(spinlock_t *lock);
 void qnet_helper_spin_unlock_bh(spinlock_t *lock);
 int qnet_helper_spin_trylock_bh(spinlock_t *lock);
@@ -50,6 +60,10 @@ u64 qnet_helper_siphash(const void *data, size_t len, u64 key0, u64 key1);
 bool qnet_helper_is_administrator(void);
 int qnet_helper_send_signal(struct pid *process, int tid, int signo, int code,
 			    s64 value);
+unsigned int qnet_helper_waiters(struct wait_queue_head *wq);
+bool qnet_helper_waiter_at(struct wait_queue_head *wq, unsigned int n,
+			   struct pid_namespace *ns,
+			   struct qnet_waiter_info *info);
 void qnet_helper_wake_one(struct wait_queue_head *wq);
 void qnet_helper_wake_all(struct wait_queue_head *wq);
 
@@ -82,15 +96,18 @@ bool qnet_helper_timer_arm(struct qnet_timer *t, u64 ns, const void *owner,
 			   void (*put)(const void *owner));
 void qnet_helper_timer_shutdown(struct qnet_timer *t);
 u64 qnet_helper_now_ns(void);
+u64 qnet_helper_tick_ns(void);
 
 /* --- network namespaces --- */
 
 /**
  * struct qnet_pernet - our memory in each namespace
  * @data: what can be found in it; NULL while the namespace comes and goes
+ * @home: from init to pre_exit, what tells @data where it is
  */
 struct qnet_pernet {
 	void __rcu *data;
+	const void *home;
 };
 
 struct qnet_pernet *qnet_helper_pernet_slot(const struct net *net,
@@ -180,6 +197,8 @@ bool qnet_helper_skb_writable(const struct sk_buff *skb);
 struct sk_buff *qnet_helper_tx_clone(struct sk_buff *skb);
 int qnet_helper_tx_transmit(struct sk_buff *skb, struct net_device *dev,
 			    const u8 *dst, u16 ethertype);
+bool qnet_helper_is_tapped(struct net *net);
+void qnet_helper_tx_show(struct sk_buff *skb, struct net *net, u16 ethertype);
 struct sk_buff *qnet_helper_test_skb(unsigned int linear, unsigned int paged);
 struct sk_buff *qnet_helper_test_clone(struct sk_buff *skb);
 struct sk_buff *qnet_helper_test_arrived(struct net_device *dev, u8 pkt_type,
@@ -252,6 +271,9 @@ struct pid *qnet_helper_current_tgid(void);
 struct pid *qnet_helper_current_thread(void);
 struct pid *qnet_helper_find_process(int nr);
 bool qnet_helper_pid_alive(struct pid *pid);
+int qnet_helper_pid_number(struct pid *pid);
+bool qnet_helper_pid_is_in(const struct pid *pid,
+			   const struct pid_namespace *ns);
 bool qnet_helper_is_current_tgid(const struct pid *pid);
 struct pid_namespace *qnet_helper_current_pid_ns(void);
 void qnet_helper_get_pid_ns(struct pid_namespace *ns);
@@ -364,6 +386,82 @@ struct qnet_genl_node {
 };
 
 /**
+ * struct qnet_genl_channel - one row of QNET_CMD_CHANNEL_GET
+ * @pid: its process, in the reader's pid namespace
+ * @chid: its number
+ * @flags: QNET_CHF_*
+ * @messages: messages that wait to be received
+ * @pulses: pulses that wait to be received
+ * @waiting: threads that wait for one
+ */
+struct qnet_genl_channel {
+	s32 pid;
+	s32 chid;
+	u32 flags;
+	u32 messages;
+	u32 pulses;
+	u32 waiting;
+};
+
+/**
+ * struct qnet_genl_blocked - one row of QNET_CMD_BLOCKED_GET
+ * @age_ms: milliseconds since it is blocked
+ * @bytes: length of its message
+ * @state: enum qnet_blocked_state
+ * @client_nd: the node of the thread
+ * @client_pid: its process
+ * @tid: the thread
+ * @coid: its name for the connection
+ * @nd: the node of the server
+ * @pid: its process
+ * @chid: its channel
+ */
+struct qnet_genl_blocked {
+	u64 age_ms;
+	u64 bytes;
+	u32 state;
+	u32 client_nd;
+	s32 client_pid;
+	s32 tid;
+	s32 coid;
+	u32 nd;
+	s32 pid;
+	s32 chid;
+};
+
+/**
+ * struct qnet_genl_place - where a dump goes on; zero where it begins
+ * @process: by number in the initial pid namespace
+ * @chid: its channel
+ * @at: a place there
+ */
+struct qnet_genl_place {
+	s32 process;
+	s32 chid;
+	u64 at;
+};
+
+/**
+ * struct qnet_genl_event - what QNET_CMD_EVENT tells
+ * @type: enum qnet_event_type
+ * @reason: enum qnet_end_reason, of a session that has ended
+ * @nd: of a node or a session
+ * @ifindex: of a link
+ * @ifname: of a link, closed by a NUL
+ * @name: of a node or a session, closed by a NUL; empty: it is a link's
+ * @domain: closed by a NUL, may be empty
+ */
+struct qnet_genl_event {
+	u32 type;
+	u32 reason;
+	u32 nd;
+	u32 ifindex;
+	char ifname[16];
+	char name[64];
+	char domain[256];
+};
+
+/**
  * struct qnet_genl_ops - what the commands of the family do
  * @userns: whether the owner of a network namespace may configure its node
  * @set_option: name and value, not closed by a NUL
@@ -373,6 +471,8 @@ struct qnet_genl_node {
  * @link_at: likewise
  * @node_at: fills the first row at or behind the position and moves the
  *	position behind it; 0: there is none
+ * @channel_at: likewise, for the reader who is the caller
+ * @blocked_at: likewise
  */
 struct qnet_genl_ops {
 	bool (*userns)(void);
@@ -384,10 +484,17 @@ struct qnet_genl_ops {
 			 struct qnet_genl_option *row);
 	int (*link_at)(struct net *net, size_t at, struct qnet_genl_link *row);
 	int (*node_at)(struct net *net, u32 *at, struct qnet_genl_node *row);
+	int (*channel_at)(struct net *net, struct qnet_genl_place *place,
+			  struct qnet_genl_channel *row);
+	int (*blocked_at)(struct net *net, struct qnet_genl_place *place,
+			  struct qnet_genl_blocked *row);
 };
 
 int qnet_helper_genl_register(const struct qnet_genl_ops *ops);
 void qnet_helper_genl_unregister(void);
+bool qnet_helper_genl_heard(struct net *net);
+void qnet_helper_genl_event(struct net *net,
+			    const struct qnet_genl_event *event);
 
 /* --- module parameters that are strings (param.c) --- */
 

@@ -25,6 +25,8 @@
     unsafe_op_in_unsafe_fn
 )]
 pub(crate) mod bindings {
+    // The macro for static branches wants the kernel crate's own type.
+    use kernel::bindings::tracepoint;
     use kernel::ffi;
     use pin_init::{
         MaybeZeroable,

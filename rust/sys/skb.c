@@ -412,6 +412,65 @@ drop:
 }
 
 /**
+ * qnet_helper_is_tapped() - tell whether anybody taps the loopback device
+ * @net: of this namespace
+ *
+ * Return: whether somebody does.
+ */
+bool qnet_helper_is_tapped(struct net *net)
+{
+	const struct net_device *dev = net->loopback_dev;
+
+	return netif_running(dev) && dev_nit_active(dev);
+}
+
+static void qnet_show_to(const struct list_head *taps, struct sk_buff *skb)
+{
+	struct packet_type *tap;
+	struct sk_buff *seen;
+
+	list_for_each_entry_rcu(tap, taps, list) {
+		seen = skb_clone(skb, GFP_ATOMIC);
+		if (seen)
+			tap->func(seen, skb->dev, tap, skb->dev);
+	}
+}
+
+/**
+ * qnet_helper_tx_show() - show a frame to those who tap the loopback device
+ * @skb: the frame without link-layer header. Consumed.
+ * @net: of this namespace
+ * @ethertype: in host order
+ *
+ * As an incoming frame, because libpcap ignores the outgoing ones of a loopback
+ * device. It is not given to netif_receive_skb(): no filter, no redirection
+ * and no handler of the protocol sees it, and nobody counts it as unhandled.
+ * Who listens for one protocol only is no tap and does not see it either.
+ */
+void qnet_helper_tx_show(struct sk_buff *skb, struct net *net, u16 ethertype)
+{
+	struct net_device *dev = net->loopback_dev;
+
+	if (skb_cow_head(skb, LL_RESERVED_SPACE(dev)) ||
+	    dev_hard_header(skb, dev, ethertype, NULL, NULL, skb->len) < 0) {
+		kfree_skb(skb);
+		return;
+	}
+	skb->protocol = eth_type_trans(skb, dev);
+	skb_reset_network_header(skb);
+	skb_reset_transport_header(skb);
+	__net_timestamp(skb);
+	/* Taps expect to be called as by the receive path. */
+	local_bh_disable();
+	rcu_read_lock();
+	qnet_show_to(&net->ptype_all, skb);
+	qnet_show_to(&dev->ptype_all, skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	consume_skb(skb);
+}
+
+/**
  * qnet_helper_test_skb() - make a frame in pieces, for the unit tests
  * @linear: bytes in the linear part
  * @paged: bytes in two page fragments

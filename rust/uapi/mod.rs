@@ -91,6 +91,12 @@ pub(crate) const QNET_NODE_KNOWN: u32 = bindings::qnet_node_state_QNET_NODE_KNOW
 pub(crate) const QNET_NODE_OPENING: u32 = bindings::qnet_node_state_QNET_NODE_OPENING;
 /// See [`QNET_NODE_LOCAL`].
 pub(crate) const QNET_NODE_UP: u32 = bindings::qnet_node_state_QNET_NODE_UP;
+/// `enum qnet_blocked_state`.
+pub(crate) const QNET_BLOCKED_SEND: u32 = bindings::qnet_blocked_state_QNET_BLOCKED_SEND;
+/// See [`QNET_BLOCKED_SEND`].
+pub(crate) const QNET_BLOCKED_RECEIVE: u32 = bindings::qnet_blocked_state_QNET_BLOCKED_RECEIVE;
+/// See [`QNET_BLOCKED_SEND`].
+pub(crate) const QNET_BLOCKED_REPLY: u32 = bindings::qnet_blocked_state_QNET_BLOCKED_REPLY;
 
 macro_rules! mirror {
     ($(#[$doc:meta])* $name:ident = $c:ident { $($field:ident: $type:ty,)* }) => {

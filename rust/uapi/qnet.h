@@ -448,6 +448,9 @@ struct qnet_node_name {
 #define QNET_GENL_NAME		"qnet"
 #define QNET_GENL_VERSION	1
 
+/* The multicast group that hears QNET_CMD_EVENT of its network namespace. */
+#define QNET_GENL_EVENTS	"events"
+
 enum qnet_cmd {
 	QNET_CMD_UNSPEC,
 	QNET_CMD_OPTION_SET,	/* OPTION, VALUE */
@@ -456,6 +459,14 @@ enum qnet_cmd {
 	QNET_CMD_LINK_DEL,	/* IFNAME: unbind it */
 	QNET_CMD_LINK_GET,	/* dump: IFNAME, IFINDEX, MAC, MTU, STATE */
 	QNET_CMD_NODE_GET,	/* dump: ND, NAME, DOMAIN, IFNAME, MAC, AGE_MS, STATE */
+	QNET_CMD_CHANNEL_GET,	/* dump: PID, CHID, FLAGS, MESSAGES, PULSES, WAITING */
+	QNET_CMD_BLOCKED_GET,	/* dump: STATE, AGE_MS, the client: CLIENT_ND, CLIENT_PID,
+				 * TID, COID, BYTES; the server: ND, PID, CHID
+				 */
+	QNET_CMD_EVENT,		/* only sent, to QNET_GENL_EVENTS: EVENT; of a link also
+				 * IFNAME, IFINDEX; of a node and a session ND, NAME,
+				 * DOMAIN; of a session that has ended REASON
+				 */
 	__QNET_CMD_MAX,
 };
 
@@ -469,11 +480,30 @@ enum qnet_attr {
 	QNET_A_IFINDEX,		/* u32; 0: there is no such interface now */
 	QNET_A_MAC,		/* 6 bytes */
 	QNET_A_MTU,		/* u32, bytes */
-	QNET_A_STATE,		/* u32: enum qnet_link_state or qnet_node_state */
+	QNET_A_STATE,		/* u32: enum qnet_link_state, qnet_node_state or
+				 * qnet_blocked_state
+				 */
 	QNET_A_ND,		/* u32; 0: this node */
 	QNET_A_NAME,		/* string */
 	QNET_A_DOMAIN,		/* string, empty: none */
-	QNET_A_AGE_MS,		/* u64: milliseconds since it was last heard */
+	QNET_A_AGE_MS,		/* u64: milliseconds since it was last heard, or since it
+				 * is blocked
+				 */
+	QNET_A_PID,		/* s32, in the reader's pid namespace; 0: it has no number
+				 * there; of a process of another node, its number there
+				 */
+	QNET_A_CHID,		/* s32 */
+	QNET_A_FLAGS,		/* u32: QNET_CHF_* */
+	QNET_A_MESSAGES,	/* u32: messages that wait to be received */
+	QNET_A_PULSES,		/* u32: pulses that wait to be received */
+	QNET_A_WAITING,		/* u32: threads that wait for a message or a pulse */
+	QNET_A_CLIENT_ND,	/* u32; 0: this node */
+	QNET_A_CLIENT_PID,	/* s32, as QNET_A_PID */
+	QNET_A_TID,		/* s32, as QNET_A_PID */
+	QNET_A_COID,		/* s32: the client's name for its connection */
+	QNET_A_BYTES,		/* u64: length of the message */
+	QNET_A_EVENT,		/* u32: enum qnet_event_type */
+	QNET_A_REASON,		/* u32: enum qnet_end_reason */
 	__QNET_A_MAX,
 };
 
@@ -490,6 +520,34 @@ enum qnet_node_state {
 	QNET_NODE_KNOWN,	/* heard of; no session */
 	QNET_NODE_OPENING,	/* a session is being made */
 	QNET_NODE_UP,		/* a session is up */
+};
+
+/* Why a thread is blocked; the values are Neutrino's. */
+enum qnet_blocked_state {
+	QNET_BLOCKED_SEND = 4,	/* its message has not been received */
+	QNET_BLOCKED_RECEIVE = 5, /* it waits for a message, on its own channel */
+	QNET_BLOCKED_REPLY = 6,	/* its message has not been answered */
+};
+
+enum qnet_event_type {
+	QNET_EVENT_UNSPEC,
+	QNET_EVENT_LINK_BOUND,	/* the node uses an interface from now on */
+	QNET_EVENT_LINK_UP,	/* frames can leave by it */
+	QNET_EVENT_LINK_DOWN,	/* they cannot any more */
+	QNET_EVENT_LINK_UNBOUND, /* the node has let it go */
+	QNET_EVENT_SESSION_OPENED, /* a session is being opened, by either side */
+	QNET_EVENT_NODE_UP,	/* the node has answered: a session with it is up */
+	QNET_EVENT_NODE_CHANGED, /* it was heard from another address */
+	QNET_EVENT_NODE_DOWN,	/* it is lost, has left or was started anew */
+	QNET_EVENT_SESSION_ENDED, /* a session is over, for REASON */
+};
+
+enum qnet_end_reason {
+	QNET_END_LOCAL,		/* this node has closed it */
+	QNET_END_UNREACHABLE,	/* nobody answered its set-up */
+	QNET_END_LINK_FAILED,	/* nothing was acknowledged for too long */
+	QNET_END_PEER_DOWN,	/* the other node has closed it, or has lost it */
+	QNET_END_PEER_RESTARTED, /* the other node was started anew */
 };
 
 #endif /* _UAPI_LINUX_QNET_H */

@@ -678,6 +678,8 @@ pub const QNET_IOC_FREE_SCOID: u32 = ioc(IOC_WRITE, 22, size_of::<qnet_free_scoi
 pub const QNET_GENL_NAME: &str = "qnet";
 /// Its version.
 pub const QNET_GENL_VERSION: u8 = 1;
+/// The multicast group that hears [`QNET_CMD_EVENT`] of its network namespace.
+pub const QNET_GENL_EVENTS: &str = "events";
 
 /// Sets an option: `OPTION`, `VALUE`.
 pub const QNET_CMD_OPTION_SET: u8 = 1;
@@ -691,8 +693,16 @@ pub const QNET_CMD_LINK_DEL: u8 = 4;
 pub const QNET_CMD_LINK_GET: u8 = 5;
 /// Dumps the nodes: `ND`, `NAME`, `DOMAIN`, `IFNAME`, `MAC`, `AGE_MS`, `STATE`.
 pub const QNET_CMD_NODE_GET: u8 = 6;
+/// Dumps the channels: `PID`, `CHID`, `FLAGS`, `MESSAGES`, `PULSES`, `WAITING`.
+pub const QNET_CMD_CHANNEL_GET: u8 = 7;
+/// Dumps the blocked threads: `STATE`, `AGE_MS`; the client: `CLIENT_ND`, `CLIENT_PID`, `TID`,
+/// `COID`, `BYTES`; the server: `ND`, `PID`, `CHID`.
+pub const QNET_CMD_BLOCKED_GET: u8 = 8;
+/// Sent to [`QNET_GENL_EVENTS`]: `EVENT`; of a link `IFNAME`, `IFINDEX`; of a node and a session
+/// `ND`, `NAME`, `DOMAIN`; of a session that has ended `REASON`.
+pub const QNET_CMD_EVENT: u8 = 9;
 /// The highest command.
-pub const QNET_CMD_MAX: u8 = 6;
+pub const QNET_CMD_MAX: u8 = 9;
 
 /// String: the option's name.
 pub const QNET_A_OPTION: u16 = 1;
@@ -706,7 +716,7 @@ pub const QNET_A_IFINDEX: u16 = 4;
 pub const QNET_A_MAC: u16 = 5;
 /// u32, bytes.
 pub const QNET_A_MTU: u16 = 6;
-/// u32: `QNET_LINK_*` or `QNET_NODE_*`.
+/// u32: `QNET_LINK_*`, `QNET_NODE_*` or `QNET_BLOCKED_*`.
 pub const QNET_A_STATE: u16 = 7;
 /// u32; 0: this node.
 pub const QNET_A_ND: u16 = 8;
@@ -714,10 +724,36 @@ pub const QNET_A_ND: u16 = 8;
 pub const QNET_A_NAME: u16 = 9;
 /// String, empty: none.
 pub const QNET_A_DOMAIN: u16 = 10;
-/// u64: milliseconds since the node was last heard.
+/// u64: milliseconds since the node was last heard, or since the thread is blocked.
 pub const QNET_A_AGE_MS: u16 = 11;
+/// s32, in the reader's pid namespace; 0: it has no number there. Of a process of another node: its number there.
+pub const QNET_A_PID: u16 = 12;
+/// s32: the channel.
+pub const QNET_A_CHID: u16 = 13;
+/// u32: `QNET_CHF_*`.
+pub const QNET_A_FLAGS: u16 = 14;
+/// u32: messages that wait to be received.
+pub const QNET_A_MESSAGES: u16 = 15;
+/// u32: pulses that wait to be received.
+pub const QNET_A_PULSES: u16 = 16;
+/// u32: threads that wait for a message or a pulse.
+pub const QNET_A_WAITING: u16 = 17;
+/// u32; 0: this node.
+pub const QNET_A_CLIENT_ND: u16 = 18;
+/// s32, as [`QNET_A_PID`].
+pub const QNET_A_CLIENT_PID: u16 = 19;
+/// s32, as [`QNET_A_PID`].
+pub const QNET_A_TID: u16 = 20;
+/// s32: the client's name for its connection.
+pub const QNET_A_COID: u16 = 21;
+/// u64: length of the message.
+pub const QNET_A_BYTES: u16 = 22;
+/// u32: `QNET_EVENT_*`.
+pub const QNET_A_EVENT: u16 = 23;
+/// u32: `QNET_END_*`.
+pub const QNET_A_REASON: u16 = 24;
 /// The highest attribute.
-pub const QNET_A_MAX: u16 = 11;
+pub const QNET_A_MAX: u16 = 24;
 
 /// The link is bound by name, and there is no such interface.
 pub const QNET_LINK_ABSENT: u32 = 0;
@@ -734,3 +770,40 @@ pub const QNET_NODE_KNOWN: u32 = 1;
 pub const QNET_NODE_OPENING: u32 = 2;
 /// A session is up.
 pub const QNET_NODE_UP: u32 = 3;
+
+/// The thread's message has not been received.
+pub const QNET_BLOCKED_SEND: u32 = 4;
+/// The thread waits for a message.
+pub const QNET_BLOCKED_RECEIVE: u32 = 5;
+/// The thread's message has not been answered.
+pub const QNET_BLOCKED_REPLY: u32 = 6;
+
+/// The node uses an interface from now on.
+pub const QNET_EVENT_LINK_BOUND: u32 = 1;
+/// Frames can leave by it.
+pub const QNET_EVENT_LINK_UP: u32 = 2;
+/// They cannot any more.
+pub const QNET_EVENT_LINK_DOWN: u32 = 3;
+/// The node has let the interface go.
+pub const QNET_EVENT_LINK_UNBOUND: u32 = 4;
+/// A session is being opened, by either side.
+pub const QNET_EVENT_SESSION_OPENED: u32 = 5;
+/// The node has answered: a session with it is up.
+pub const QNET_EVENT_NODE_UP: u32 = 6;
+/// The node was heard from another address.
+pub const QNET_EVENT_NODE_CHANGED: u32 = 7;
+/// The node is lost, has left or was started anew.
+pub const QNET_EVENT_NODE_DOWN: u32 = 8;
+/// A session is over.
+pub const QNET_EVENT_SESSION_ENDED: u32 = 9;
+
+/// This node has closed the session.
+pub const QNET_END_LOCAL: u32 = 0;
+/// Nobody answered the session's set-up.
+pub const QNET_END_UNREACHABLE: u32 = 1;
+/// Nothing was acknowledged for too long.
+pub const QNET_END_LINK_FAILED: u32 = 2;
+/// The other node has closed the session, or has lost it.
+pub const QNET_END_PEER_DOWN: u32 = 3;
+/// The other node was started anew.
+pub const QNET_END_PEER_RESTARTED: u32 = 4;

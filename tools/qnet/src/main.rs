@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `qnet`: the nodes, links, options and counters of this machine's Qnet node, or of the node that
-//! another network namespace is.
+//! `qnet`: shows and configures this machine's Qnet node, or the node that another network namespace
+//! is.
 
+mod channel;
 mod link;
+mod monitor;
 mod netlink;
 mod node;
 mod option;
+mod ping;
 mod problem;
 mod show;
 mod stats;
@@ -77,6 +80,12 @@ enum Action {
         #[arg(long, short = 'v', conflicts_with = "json")]
         value_only: bool,
     },
+    /// List the channels, and which threads are blocked on whom
+    Channels,
+    /// Measure how long a message takes to a node and back
+    Ping(ping::Request),
+    /// Show links, nodes and sessions that come and go, as it happens
+    Monitor,
     /// Show what the node has counted (/proc/net/qnetstats)
     Stats {
         /// Only lines whose name contains one of these
@@ -124,6 +133,9 @@ fn run(arguments: Arguments) -> Result<(), Problem> {
             }
             show::rows(json, &options)
         }
+        Action::Channels => channel::Listing::read(&Client::connect()?)?.show(json),
+        Action::Ping(request) => ping::run(&request, json),
+        Action::Monitor => monitor::run(json),
         Action::Stats { words, nonzero } => {
             let stats = stats::read()?;
             if json {
@@ -164,5 +176,7 @@ mod tests {
         assert!(parsed.json);
         assert!(Arguments::try_parse_from(["qnet", "set", "auto_add"]).is_err());
         assert!(Arguments::try_parse_from(["qnet", "bind"]).is_err());
+        assert!(Arguments::try_parse_from(["qnet", "ping", "beta~preferred:eth0", "-c0"]).is_ok());
+        assert!(Arguments::try_parse_from(["qnet", "ping", "beta", "-i", "soon"]).is_err());
     }
 }

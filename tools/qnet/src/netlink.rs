@@ -12,7 +12,10 @@ use neli::{
         nl::NlmF,
         socket::NlFamily, //
     },
-    err::RouterError,
+    err::{
+        RouterError,
+        SocketError, //
+    },
     genl::{
         AttrTypeBuilder,
         Genlmsghdr,
@@ -29,6 +32,7 @@ use neli::{
         NlRouter,
         NlRouterReceiverHandle, //
     },
+    socket::synchronous::NlSocketHandle,
     types::{
         Buffer,
         GenlBuffer, //
@@ -36,6 +40,8 @@ use neli::{
     utils::Groups,
     ToBytes, //
 };
+
+use rustix::io::Errno;
 
 use crate::problem::Problem;
 
@@ -54,6 +60,12 @@ pub(crate) enum Command {
     LinkGet = qnet_sys::QNET_CMD_LINK_GET,
     /// Lists the nodes.
     NodeGet = qnet_sys::QNET_CMD_NODE_GET,
+    /// Lists the channels.
+    ChannelGet = qnet_sys::QNET_CMD_CHANNEL_GET,
+    /// Lists the blocked threads.
+    BlockedGet = qnet_sys::QNET_CMD_BLOCKED_GET,
+    /// Tells of an event.
+    Event = qnet_sys::QNET_CMD_EVENT,
 }
 
 impl Cmd for Command {}
@@ -81,8 +93,34 @@ pub(crate) enum Attr {
     Name = qnet_sys::QNET_A_NAME,
     /// Its domain.
     Domain = qnet_sys::QNET_A_DOMAIN,
-    /// How long it is silent.
+    /// How long it is silent, or blocked.
     AgeMs = qnet_sys::QNET_A_AGE_MS,
+    /// A process.
+    Pid = qnet_sys::QNET_A_PID,
+    /// Its channel.
+    Chid = qnet_sys::QNET_A_CHID,
+    /// The channel's flags.
+    Flags = qnet_sys::QNET_A_FLAGS,
+    /// Messages that wait to be received.
+    Messages = qnet_sys::QNET_A_MESSAGES,
+    /// Pulses that wait to be received.
+    Pulses = qnet_sys::QNET_A_PULSES,
+    /// Threads that wait for one.
+    Waiting = qnet_sys::QNET_A_WAITING,
+    /// The node of a blocked thread.
+    ClientNd = qnet_sys::QNET_A_CLIENT_ND,
+    /// Its process.
+    ClientPid = qnet_sys::QNET_A_CLIENT_PID,
+    /// The thread itself.
+    Tid = qnet_sys::QNET_A_TID,
+    /// Its name for the connection.
+    Coid = qnet_sys::QNET_A_COID,
+    /// The length of its message.
+    Bytes = qnet_sys::QNET_A_BYTES,
+    /// What has happened.
+    Event = qnet_sys::QNET_A_EVENT,
+    /// Why a session has ended.
+    Reason = qnet_sys::QNET_A_REASON,
 }
 
 impl NlAttrType for Attr {}
@@ -93,7 +131,7 @@ const WORDS: u16 = 1;
 type Message = Genlmsghdr<Command, Attr>;
 type Answers = NlRouterReceiverHandle<u16, Message>;
 
-/// One row of a dump.
+/// One row of a dump, or one event.
 pub(crate) struct Row(Message);
 
 impl Row {
@@ -119,6 +157,16 @@ impl Row {
     pub(crate) fn u32(&self, wanted: Attr) -> u32 {
         let bytes = self.bytes(wanted).and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, u32::from_ne_bytes)
+    }
+
+    /// A number of 32 bits with a sign; 0 when it is not told.
+    pub(crate) fn i32(&self, wanted: Attr) -> i32 {
+        self.u32(wanted) as i32
+    }
+
+    /// Whether it is told.
+    pub(crate) fn has(&self, wanted: Attr) -> bool {
+        self.bytes(wanted).is_some()
     }
 
     /// A number of 64 bits, when it is told.
@@ -205,6 +253,80 @@ impl Client {
         }
         Ok(rows)
     }
+}
+
+/// What a listener hears.
+pub(crate) enum Heard {
+    /// Something has happened.
+    Event(Row),
+    /// Something has happened that there was no room for.
+    Lost,
+}
+
+/// A way by which the module tells what happens. It begins when it is opened.
+pub(crate) struct Listener {
+    socket: NlSocketHandle,
+    family: u16,
+    /// What came together and was not taken yet, the last first.
+    heard: Vec<Row>,
+}
+
+impl Listener {
+    /// Joins the group of the module's family.
+    pub(crate) fn open() -> Result<Self, Problem> {
+        let failed = |error: SocketError| Problem::new(format!("listening for events: {error}"));
+        let Client { router, family } = Client::connect()?;
+        let group = router
+            .resolve_nl_mcast_group(qnet_sys::QNET_GENL_NAME, qnet_sys::QNET_GENL_EVENTS)
+            .map_err(|_| Problem::no_module())?;
+        let socket = NlSocketHandle::connect(NlFamily::Generic, None, Groups::empty());
+        let socket = socket.map_err(failed)?;
+        socket
+            .add_mcast_membership(Groups::new_groups(&[group]))
+            .map_err(failed)?;
+        Ok(Self {
+            socket,
+            family,
+            heard: Vec::new(),
+        })
+    }
+
+    /// Waits for the next event.
+    pub(crate) fn next(&mut self) -> Result<Heard, Problem> {
+        loop {
+            if let Some(row) = self.heard.pop() {
+                return Ok(Heard::Event(row));
+            }
+            match self.receive() {
+                Ok(rows) => self.heard = rows,
+                Err(SocketError::Io(error)) if is(&error, Errno::NOBUFS) => return Ok(Heard::Lost),
+                Err(SocketError::Io(error)) if is(&error, Errno::INTR) => {}
+                Err(error) => {
+                    return Err(Problem::new(format!("listening for events: {error}")));
+                }
+            }
+        }
+    }
+
+    fn receive(&self) -> Result<Vec<Row>, SocketError> {
+        let (messages, _) = self.socket.recv::<u16, Message>()?;
+        let mut rows = Vec::new();
+        for message in messages {
+            let message = message?;
+            match message.nl_payload() {
+                NlPayload::Payload(payload) if *message.nl_type() == self.family => {
+                    rows.push(Row(payload.clone()));
+                }
+                _ => {}
+            }
+        }
+        rows.reverse();
+        Ok(rows)
+    }
+}
+
+fn is(error: &std::io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 fn string_attribute(

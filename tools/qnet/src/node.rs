@@ -13,6 +13,7 @@ use crate::{
     },
     problem::Problem,
     show::{
+        self,
         or_dash,
         Table, //
     },
@@ -59,29 +60,26 @@ impl Table for Node {
     const HEAD: &'static [&'static str] = &["ND", "NODE", "INTERFACE", "MAC", "HEARD", "STATE"];
 
     fn cells(&self) -> Vec<String> {
-        let name = if self.domain.is_empty() {
-            self.name.clone()
-        } else {
-            format!("{}.{}", self.name, self.domain)
-        };
         vec![
             self.nd.to_string(),
-            name,
+            full_name(&self.name, &self.domain),
             or_dash(&self.interface),
             or_dash(self.mac.as_deref().unwrap_or_default()),
-            or_dash(&self.age_ms.map(age).unwrap_or_default()),
+            or_dash(
+                &self
+                    .age_ms
+                    .map_or(String::new(), |ms| format!("{} ago", show::time(ms))),
+            ),
             self.state.to_owned(),
         ]
     }
 }
 
-/// A time in words that are read at a glance.
-fn age(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms} ms ago"),
-        1_000..120_000 => format!("{} s ago", ms / 1_000),
-        120_000..7_200_000 => format!("{} min ago", ms / 60_000),
-        _ => format!("{} h ago", ms / 3_600_000),
+/// A node's name, with its domain if it has one.
+pub(crate) fn full_name(name: &str, domain: &str) -> String {
+    match domain {
+        "" => name.to_owned(),
+        _ => format!("{name}.{domain}"),
     }
 }
 
@@ -94,15 +92,6 @@ pub(crate) fn all(client: &Client) -> Result<Vec<Node>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ages() {
-        assert_eq!(age(0), "0 ms ago");
-        assert_eq!(age(999), "999 ms ago");
-        assert_eq!(age(30_500), "30 s ago");
-        assert_eq!(age(180_000), "3 min ago");
-        assert_eq!(age(10_000_000), "2 h ago");
-    }
 
     #[test]
     fn cells() {

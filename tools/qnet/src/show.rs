@@ -29,6 +29,16 @@ pub(crate) fn or_dash(text: &str) -> String {
     if text.is_empty() { "-" } else { text }.to_owned()
 }
 
+/// A time in words that are read at a glance.
+pub(crate) fn time(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{} s", ms / 1_000),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        _ => format!("{} h", ms / 3_600_000),
+    }
+}
+
 /// Shows rows.
 pub(crate) fn rows<T: Table>(as_json: bool, rows: &[T]) -> Result<(), Problem> {
     if as_json {
@@ -56,10 +66,16 @@ fn drawn<T: Table>(rows: &[T]) -> String {
 
 /// Shows anything as JSON.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Problem> {
-    let mut text_of = serde_json::to_string_pretty(value)
-        .map_err(|error| Problem::new(format!("JSON: {error}")))?;
-    text_of.push('\n');
-    text(&text_of)
+    line(&serde_json::to_string_pretty(value).map_err(not_json)?)
+}
+
+/// Shows anything as JSON on one line. Says whether somebody still reads.
+pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> Result<bool, Problem> {
+    line_if_read(&serde_json::to_string(value).map_err(not_json)?)
+}
+
+fn not_json(error: serde_json::Error) -> Problem {
+    Problem::new(format!("JSON: {error}"))
 }
 
 /// Shows a line.
@@ -67,13 +83,23 @@ pub(crate) fn line(words: &str) -> Result<(), Problem> {
     text(&format!("{words}\n"))
 }
 
+/// Shows a line at once. Says whether somebody still reads.
+pub(crate) fn line_if_read(words: &str) -> Result<bool, Problem> {
+    written(&format!("{words}\n"))
+}
+
 /// Shows a text as it is.
 pub(crate) fn text(words: &str) -> Result<(), Problem> {
-    match io::stdout().write_all(words.as_bytes()) {
-        // Whoever read this has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+    // Whoever does not read any more has seen enough.
+    written(words).map(|_| ())
+}
+
+fn written(words: &str) -> Result<bool, Problem> {
+    let mut out = io::stdout();
+    match out.write_all(words.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Problem::new(format!("standard output: {error}"))),
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
     }
 }
 
@@ -81,6 +107,15 @@ pub(crate) fn text(words: &str) -> Result<(), Problem> {
 mod tests {
     use super::*;
     use crate::option::Setting;
+
+    #[test]
+    fn times() {
+        assert_eq!(time(0), "0 ms");
+        assert_eq!(time(999), "999 ms");
+        assert_eq!(time(30_500), "30 s");
+        assert_eq!(time(180_000), "3 min");
+        assert_eq!(time(10_000_000), "2 h");
+    }
 
     #[test]
     fn columns() {

@@ -13,6 +13,7 @@ mod long;
 mod names;
 mod order;
 mod pulses;
+mod seen;
 mod signals;
 mod sockets;
 mod structs;
@@ -92,6 +93,7 @@ pub const SUITES: &[Suite] = &[
     suite("forks", forks::CASES),
     suite("sockets", sockets::CASES),
     suite("structs", structs::CASES),
+    suite("seen", seen::CASES),
     suite("load", load::CASES),
     suite("long", long::CASES),
     suite("pulses", pulses::CASES),
