@@ -42,14 +42,13 @@ struct actor {
 	long result;
 	int error;
 	bool busy;		/* known to the case alone */
-	atomic_int tid;		/* 0 until the loop runs */
-	atomic_int pid;
+	pid_t pid, tid;
 	struct signals signals;	/* of the whole process, kept with its first thread */
-	struct actor *process;
+	struct actor *process;	/* the first thread */
+	struct actor *spawner;	/* makes the process's other threads: the first may be blocked */
 };
 
-/* The actor that runs on this thread, and the one that counts this process's signals. */
-static __thread struct actor *self;
+/* The actor that counts this process's signals. */
 static struct actor *counter;
 static int last_error;
 
@@ -60,13 +59,23 @@ static void wait_for(sem_t *semaphore)
 		;
 }
 
+/* Signals are for those actors that make the calls under test. */
+static void take_signals(bool take)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(take ? SIG_UNBLOCK : SIG_BLOCK, &all, NULL);
+}
+
 static void *loop(void *argument)
 {
 	struct actor *actor = argument;
 
-	self = actor;
+	take_signals(actor != actor->process->spawner);
 	actor->pid = getpid();
 	actor->tid = gettid();
+	sem_post(&actor->report);
 	for (;;) {
 		const long *a = actor->arguments;
 
@@ -82,25 +91,56 @@ static void *loop(void *argument)
 	}
 }
 
-static struct actor *new_actor(void)
+static struct actor *new_thread(struct actor *process)
 {
 	struct actor *actor = mem(sizeof(*actor));
 
 	sem_init(&actor->order, 1, 0);
 	sem_init(&actor->report, 1, 0);
-	actor->process = actor;
+	actor->process = process ? process : actor;
 	return actor;
+}
+
+static struct actor *new_process(void)
+{
+	struct actor *actor = new_thread(NULL);
+
+	actor->spawner = new_thread(actor);
+	return actor;
+}
+
+static bool waited(sem_t *semaphore, int seconds)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	while (sem_clockwait(semaphore, CLOCK_MONOTONIC, &end) == -1)
+		if (errno != EINTR)
+			return false;
+	return true;
 }
 
 static struct actor *started(struct actor *actor)
 {
-	AWAIT(actor->tid);
+	if (!waited(&actor->report, PATIENCE_SECONDS))
+		FAIL("an actor does not start");
 	return actor;
+}
+
+static int start_thread(struct actor *actor)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, loop, actor);
+
+	return error ? error : pthread_detach(thread);
 }
 
 static void __attribute__((noreturn)) run_process(struct actor *actor)
 {
 	counter = actor;
+	start_thread(actor->spawner);
+	started(actor->spawner);
 	loop(actor);
 	/* The thread was told to end, and it is the process's first. */
 	pthread_exit(NULL);
@@ -108,7 +148,7 @@ static void __attribute__((noreturn)) run_process(struct actor *actor)
 
 struct actor *process_on(enum side side)
 {
-	struct actor *actor = new_actor();
+	struct actor *actor = new_process();
 
 	switch (fork()) {
 	case -1:
@@ -123,20 +163,11 @@ struct actor *process_on(enum side side)
 	}
 }
 
-static int start_thread(struct actor *actor)
-{
-	pthread_t thread;
-	int error = pthread_create(&thread, NULL, loop, actor);
-
-	return error ? error : pthread_detach(thread);
-}
-
 struct actor *thread_of(struct actor *owner)
 {
-	struct actor *actor = new_actor();
+	struct actor *actor = new_thread(owner->process);
 
-	actor->process = owner->process;
-	WANT(CALL(owner, start_thread, actor), 0);
+	WANT(CALL(owner->process->spawner, start_thread, actor), 0);
 	return started(actor);
 }
 
@@ -151,7 +182,7 @@ static int start_child(struct actor *actor)
 
 struct actor *child_of(struct actor *parent)
 {
-	struct actor *actor = new_actor();
+	struct actor *actor = new_process();
 
 	WANT(CALL(parent, start_child, actor), 0);
 	return started(actor);
@@ -206,18 +237,6 @@ static char process_state(const struct actor *actor)
 	return state_in(path);
 }
 
-static bool waited(sem_t *semaphore, int seconds)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += seconds;
-	while (sem_clockwait(semaphore, CLOCK_MONOTONIC, &end) == -1)
-		if (errno != EINTR)
-			return false;
-	return true;
-}
-
 long actor_finish(struct actor *actor, const char *file, int line)
 {
 	int seconds;
@@ -257,12 +276,22 @@ int actor_last_error(void)
 	return last_error;
 }
 
-bool is_busy(const struct actor *actor)
+static bool has_reported(const struct actor *actor)
 {
 	int value = 0;
 
 	sem_getvalue((sem_t *)&actor->report, &value);
-	return actor->busy && value == 0;
+	return value > 0;
+}
+
+bool is_busy(const struct actor *actor)
+{
+	return actor->busy && !has_reported(actor);
+}
+
+bool has_returned(const struct actor *actor)
+{
+	return actor->busy && has_reported(actor);
 }
 
 void actor_pause(int tries, const char *what, const char *file, int line)

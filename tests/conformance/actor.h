@@ -74,8 +74,9 @@ void actor_finish_fails(struct actor *actor, int error, const char *file, int li
 int error_of(const struct actor *actor);
 int actor_last_error(void);
 
-/* Has the call that was begun not returned? */
+/* Has a call that was begun not returned? Has it, and nobody has asked for its value? */
 bool is_busy(const struct actor *actor);
+bool has_returned(const struct actor *actor);
 
 /* Waits until the thread sleeps inside of a call of the module. */
 void await_blocked(struct actor *actor);

@@ -120,16 +120,7 @@ CASE(REMOTE, attach_to_no_process_shows_at_first_send)
 	FAILS(p.client, ESRCH, MsgSend, coid, "x", 1, NULL, 0);
 }
 
-CASE(REMOTE, connection_that_failed_is_dead)
-{
-	struct pair p = pair_up(0);
-	int coid = CALL(p.client, ConnectAttach, p.nd, pid_of(p.server), p.chid + 1, 0, 0);
-
-	FAILS(p.client, ESRCH, MsgSend, coid, "x", 1, NULL, 0);
-	FAILS(p.client, EBADF, MsgSend, coid, "x", 1, NULL, 0);
-}
-
-/* A QoS string makes another node descriptor, and another connection, to the same machine. */
+/* 6.4: "Connect Pulse": the first thing on a connection may be a pulse. */
 CASE(REMOTE, pulse_opens_the_connection)
 {
 	struct pair p = pair_up(0);

@@ -75,8 +75,15 @@ void begin_send(const struct pair *pair, const void *bytes, size_t size)
 
 int receive(const struct pair *pair)
 {
-	int rcvid = CALL(pair->server, MsgReceive, pair->chid, pair->in, ROOM, pair->info);
+	int rcvid;
 
+	BEGIN(pair->server, MsgReceive, pair->chid, pair->in, ROOM, pair->info);
+	/* A send that fails early is told at once, and not as a receive that waits for ever. */
+	AWAIT(!is_busy(pair->server) || has_returned(pair->client));
+	if (is_busy(pair->server))
+		FAIL("the send returned %ld (%s) before it was received", FINISH(pair->client),
+		     error_name(error_of(pair->client)));
+	rcvid = FINISH(pair->server);
 	if (rcvid <= 0)
 		FAIL("MsgReceive: wanted a message, came %d (%s)", rcvid,
 		     error_name(error_of(pair->server)));

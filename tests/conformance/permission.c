@@ -103,7 +103,6 @@ CASE(REMOTE, unmarked_channel_refuses_when_marks_are_asked_for)
 	p = pair_up(0);
 	WANT(CALL(p.client, MsgSend, p.coid, "x", 1, NULL, 0), -1);
 	HOLDS(error_of(p.client) == EPERM || error_of(p.client) == EACCES);
-	HOLDS(world_option(SERVER, "remote=any"));
 }
 
 CASE(REMOTE, marked_channel_is_open_when_marks_are_asked_for)
@@ -113,5 +112,4 @@ CASE(REMOTE, marked_channel_is_open_when_marks_are_asked_for)
 	HOLDS(world_option(SERVER, "remote=marked"));
 	p = pair_up(_QNET_CHF_REMOTE);
 	works(&p);
-	HOLDS(world_option(SERVER, "remote=any"));
 }
