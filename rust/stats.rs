@@ -75,6 +75,14 @@ counters! {
     ServerMsgs = "kif server_msgs",
     /// Sends of other nodes that found the channel's queue full and were told to try again.
     ServerBusy = "kif server_busy",
+    /// Pulses put into the queue of a channel here.
+    Pulses = "kif pulses",
+    /// Pulses that found no room.
+    PulsesLost = "kif pulses_lost",
+    /// Events of other nodes that could not be delivered.
+    EventsLost = "kif events_lost",
+    /// Clients of other nodes that wanted to leave.
+    ServerUnblock = "kif server_unblock",
     /// Requests for a client's memory that found too many outstanding and were told to try again.
     ReadBusy = "kif read_busy",
     /// Requests for a name that this node sent.

@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 mod argument;
+mod events;
+mod info;
 mod ioctl;
 
 use crate::{

@@ -27,6 +27,12 @@ impl Pid {
         Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_tgid()) })
     }
 
+    /// The caller's thread. Process context.
+    pub(crate) fn of_calling_thread() -> Self {
+        // SAFETY: A running task has a pid; the helper takes a reference.
+        Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_thread()) })
+    }
+
     /// The process with this number in the caller's pid namespace. Process context.
     pub(crate) fn from_nr(nr: i32) -> Option<Self> {
         // SAFETY: The helper takes a reference.

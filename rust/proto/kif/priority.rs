@@ -11,6 +11,9 @@ pub const MIN: i16 = 1;
 /// The highest priority of a message; Neutrino's own maximum.
 pub const MAX: i16 = 255;
 
+/// The priority of an ordinary thread, and of the module's own pulses.
+pub const ORDINARY: i16 = 10;
+
 /// The priority that a claim of a peer counts as.
 pub fn clamp(claimed: i32) -> i16 {
     match i16::try_from(claimed) {
