@@ -27,6 +27,7 @@ run "one node" in_ns alpha qnet-vmtest local "$@"
 run "two nodes" qnet-vmtest remote --client-ns alpha --server-ns beta --node beta "$@"
 run "the C library on one node" in_ns alpha qnet-capi
 run "the C library on two nodes" in_ns alpha qnet-capi beta
+run "the C library's calls around messages" in_ns alpha qnet-calls
 run "malformed frames" qnet-inject
 
 ktap_plan 3

@@ -60,12 +60,13 @@ pub(crate) fn classic<T: Answer>(call: impl FnOnce() -> Result<T>) -> T {
     })
 }
 
-/// Defines the two forms of each call: with `errno`, and with a name that ends in `_r`.
+/// Defines the two forms of each call: with `errno`, and with a name that ends in `_r`. `pointers`
+/// marks those for whose pointers the caller answers, which makes them unsafe.
 macro_rules! calls {
     () => {};
     (
         $(#[$meta:meta])+
-        unsafe fn $name:ident $name_r:ident ($($argument:ident: $type:ty),* $(,)?) -> $result:ty
+        pointers fn $name:ident $name_r:ident ($($argument:ident: $type:ty),* $(,)?) -> $result:ty
             = $call:expr;
         $($rest:tt)*
     ) => {

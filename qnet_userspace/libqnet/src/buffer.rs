@@ -107,9 +107,7 @@ impl Room {
 }
 
 /// The bytes of a pulse, as `struct _pulse` of the header has them.
-pub(crate) fn pulse_bytes(
-    pulse: qnet_sys::qnet_pulse,
-) -> [u8; size_of::<qnet_sys::qnet_pulse>()] {
+pub(crate) fn pulse_bytes(pulse: qnet_sys::qnet_pulse) -> [u8; size_of::<qnet_sys::qnet_pulse>()] {
     // SAFETY: The structure has no padding (`qnet-sys` compares its size with that of its fields), so
     // all of its bytes have values.
     unsafe { mem::transmute(pulse) }
@@ -150,10 +148,7 @@ mod tests {
         unsafe {
             assert_eq!(room.store(b"abcdef"), Err(Error::EFAULT));
             assert_eq!(room.store(b"abcd"), Ok(()));
-            assert_eq!(
-                Room::Parts(ptr::null(), 0).store(b"a"),
-                Err(Error::EFAULT)
-            );
+            assert_eq!(Room::Parts(ptr::null(), 0).store(b"a"), Err(Error::EFAULT));
         }
         assert_eq!((&one, &three), (b"a", b"bcd\0"));
     }
@@ -167,7 +162,10 @@ mod tests {
             ..Default::default()
         });
         assert_eq!(bytes[4], 0xe0);
-        assert_eq!(i64::from_ne_bytes(bytes[8..16].try_into().unwrap()), 0x0102_0304);
+        assert_eq!(
+            i64::from_ne_bytes(bytes[8..16].try_into().unwrap()),
+            0x0102_0304
+        );
         assert_eq!(i32::from_ne_bytes(bytes[16..20].try_into().unwrap()), 5);
     }
 }

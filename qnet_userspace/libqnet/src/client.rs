@@ -115,7 +115,7 @@ unsafe fn fill(info: *mut _client_info, told: &qnet_sys::qnet_client_info, group
 
 calls! {
     /// Tells who a client is; see ConnectClientInfo(3).
-    unsafe fn ConnectClientInfo ConnectClientInfo_r
+    pointers fn ConnectClientInfo ConnectClientInfo_r
         (scoid: c_int, info: *mut _client_info, ngroups: c_int) -> c_int
         = client_info(scoid, info, ngroups);
 }
@@ -138,7 +138,10 @@ mod tests {
         // SAFETY: It is a place of this function's own.
         unsafe { fill(&mut info, &told, 2) };
         assert_eq!((info.nd, info.pid, info.flags), (3, 4, FULL_GROUPS));
-        assert_eq!((info.cred.ruid, info.cred.sgid, info.cred.ngroups), (5, 6, 2));
+        assert_eq!(
+            (info.cred.ruid, info.cred.sgid, info.cred.ngroups),
+            (5, 6, 2)
+        );
         // SAFETY: As above.
         unsafe { fill(&mut info, &told, 1) };
         assert_eq!((info.flags, info.cred.ngroups), (0, 1));

@@ -48,8 +48,16 @@ fn attach(nd: u32, pid: c_int, chid: c_int, index: c_uint, flags: c_int) -> Resu
         .map(Connection::into_coid)
 }
 
+/// The bits of a client's number, of which a descriptor never has the lower.
+const SCOID: c_int = 0x6000_0000;
+
 fn detach(coid: c_int) -> Result<c_int> {
     timer::drop_armed();
+    if coid >= 0 && coid & SCOID == SCOID {
+        // A server that has been told that a client is gone.
+        raw::free_scoid(coid).map_err(|_| Error::EINVAL)?;
+        return Ok(0);
+    }
     let fd = raw::fd_of(coid).map_err(|_| Error::EINVAL)?;
     // SAFETY: The number is not -1. Whether it is open, and a connection, the module says.
     raw::detach(unsafe { BorrowedFd::borrow_raw(fd) }).map_err(|_| Error::EINVAL)?;

@@ -146,11 +146,11 @@ calls! {
         (coid: c_int, priority: c_int, code: c_int, value: *mut c_void) -> c_int
         = send_pulse(coid, priority, code, value as i64);
     /// Delivers an event; see MsgDeliverEvent(3).
-    unsafe fn MsgDeliverEvent MsgDeliverEvent_r
+    pointers fn MsgDeliverEvent MsgDeliverEvent_r
         (rcvid: c_int, event: *const sigevent) -> c_int
         = deliver(rcvid, 0, event);
     /// Looks whether an event could be delivered; see MsgDeliverEvent(3).
-    unsafe fn MsgVerifyEvent MsgVerifyEvent_r
+    pointers fn MsgVerifyEvent MsgVerifyEvent_r
         (rcvid: c_int, event: *const sigevent) -> c_int
         = deliver(rcvid, qnet_sys::QNET_DELIVER_VERIFY, event);
     /// Sends a signal to a process of any node; see SignalKill(3).

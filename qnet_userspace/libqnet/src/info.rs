@@ -115,12 +115,12 @@ unsafe fn key_data(
 
 calls! {
     /// Tells once more who sent a message; see MsgInfo(3).
-    unsafe fn MsgInfo MsgInfo_r (rcvid: c_int, info_: *mut _msg_info) -> c_int
+    pointers fn MsgInfo MsgInfo_r (rcvid: c_int, info_: *mut _msg_info) -> c_int
         = info(rcvid, info_);
     /// Says for which message the thread works; see MsgCurrent(3).
     fn MsgCurrent MsgCurrent_r (rcvid: c_int) -> c_int = current(rcvid);
     /// Makes a key for data, or checks one; see MsgKeyData(3).
-    unsafe fn MsgKeyData MsgKeyData_r
+    pointers fn MsgKeyData MsgKeyData_r
         (rcvid: c_int, op: c_int, key: u32, newkey: *mut u32, iov: *const libc::iovec,
          parts: usize) -> c_int
         = key_data(rcvid, op, key, newkey, Source::from_raw_parts(iov, parts));

@@ -131,27 +131,27 @@ sends! {
 
 calls! {
     /// Replies to a message; see MsgReply(3).
-    unsafe fn MsgReply MsgReply_r
+    pointers fn MsgReply MsgReply_r
         (rcvid: c_int, status: c_long, msg: *const c_void, bytes: usize) -> c_int
         = reply(rcvid, status, source(msg, bytes));
     /// Replies to a message with gathered data; see MsgReply(3).
-    unsafe fn MsgReplyv MsgReplyv_r
+    pointers fn MsgReplyv MsgReplyv_r
         (rcvid: c_int, status: c_long, iov: *const libc::iovec, parts: usize) -> c_int
         = reply(rcvid, status, Source::from_raw_parts(iov, parts));
     /// Copies bytes of a blocked client's message; see MsgRead(3).
-    unsafe fn MsgRead MsgRead_r
+    pointers fn MsgRead MsgRead_r
         (rcvid: c_int, msg: *mut c_void, bytes: usize, offset: usize) -> isize
         = read(rcvid, sink(msg, bytes), offset);
     /// Copies bytes of a blocked client's message and scatters them; see MsgRead(3).
-    unsafe fn MsgReadv MsgReadv_r
+    pointers fn MsgReadv MsgReadv_r
         (rcvid: c_int, iov: *const libc::iovec, parts: usize, offset: usize) -> isize
         = read(rcvid, Sink::from_raw_parts(iov, parts), offset);
     /// Copies bytes into a blocked client's reply area; see MsgRead(3).
-    unsafe fn MsgWrite MsgWrite_r
+    pointers fn MsgWrite MsgWrite_r
         (rcvid: c_int, msg: *const c_void, bytes: usize, offset: usize) -> isize
         = write(rcvid, source(msg, bytes), offset);
     /// Copies gathered bytes into a blocked client's reply area; see MsgRead(3).
-    unsafe fn MsgWritev MsgWritev_r
+    pointers fn MsgWritev MsgWritev_r
         (rcvid: c_int, iov: *const libc::iovec, parts: usize, offset: usize) -> isize
         = write(rcvid, Source::from_raw_parts(iov, parts), offset);
     /// Fails with ENOSYS; see MsgRead(3). The header declares arguments of any kind behind the

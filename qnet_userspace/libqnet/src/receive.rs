@@ -74,7 +74,12 @@ unsafe fn reply_receive(
     let timeout = timer::take();
     let stay = CHANNELS.enter(chid)?;
     // SAFETY: The caller promises what is asked for.
-    let (data, sink) = unsafe { (Source::from_raw_parts(answer.iov, answer.parts)?, room.sink()?) };
+    let (data, sink) = unsafe {
+        (
+            Source::from_raw_parts(answer.iov, answer.parts)?,
+            room.sink()?,
+        )
+    };
     let reply = Answer {
         rcvid: answer.rcvid,
         status: answer.status,
@@ -126,28 +131,28 @@ unsafe fn tell(received: Received, room: Room, info: *mut _msg_info) -> Result<c
 
 calls! {
     /// Waits for a message or a pulse; see MsgReceive(3).
-    unsafe fn MsgReceive MsgReceive_r
+    pointers fn MsgReceive MsgReceive_r
         (chid: c_int, msg: *mut c_void, bytes: usize, info: *mut _msg_info) -> c_int
         = receive(chid, Room::Piece(msg, bytes), info);
     /// Waits for a message or a pulse and scatters it; see MsgReceive(3).
-    unsafe fn MsgReceivev MsgReceivev_r
+    pointers fn MsgReceivev MsgReceivev_r
         (chid: c_int, iov: *const libc::iovec, parts: usize, info: *mut _msg_info) -> c_int
         = receive(chid, Room::Parts(iov, parts), info);
     /// Waits for a pulse; see MsgReceivePulse(3).
-    unsafe fn MsgReceivePulse MsgReceivePulse_r
+    pointers fn MsgReceivePulse MsgReceivePulse_r
         (chid: c_int, pulse: *mut c_void, bytes: usize, _info: *mut _msg_info) -> c_int
         = receive_pulse(chid, Room::Piece(pulse, bytes));
     /// Waits for a pulse and scatters it; see MsgReceivePulse(3).
-    unsafe fn MsgReceivePulsev MsgReceivePulsev_r
+    pointers fn MsgReceivePulsev MsgReceivePulsev_r
         (chid: c_int, piov: *const libc::iovec, parts: usize, _info: *mut _msg_info) -> c_int
         = receive_pulse(chid, Room::Parts(piov, parts));
     /// Replies and waits for the next message or pulse; see qnet_reply_receive(3).
-    unsafe fn qnet_reply_receive qnet_reply_receive_r
+    pointers fn qnet_reply_receive qnet_reply_receive_r
         (chid: c_int, answer: *mut qnet_answer, msg: *mut c_void, bytes: usize,
          info: *mut _msg_info) -> c_int
         = reply_receive(chid, &mut *answer, Room::Piece(msg, bytes), info);
     /// Replies and waits for the next message or pulse, scattered; see qnet_reply_receive(3).
-    unsafe fn qnet_reply_receivev qnet_reply_receivev_r
+    pointers fn qnet_reply_receivev qnet_reply_receivev_r
         (chid: c_int, answer: *mut qnet_answer, iov: *const libc::iovec, parts: usize,
          info: *mut _msg_info) -> c_int
         = reply_receive(chid, &mut *answer, Room::Parts(iov, parts), info);

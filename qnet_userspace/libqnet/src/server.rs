@@ -89,7 +89,9 @@ impl Owner {
         match unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } {
             -1 => Err(Error::ESRCH),
             // SAFETY: The descriptor is new, so this is its only owner.
-            fd => Ok(Self::Other(pid, unsafe { OwnedFd::from_raw_fd(fd as c_int) })),
+            fd => Ok(Self::Other(pid, unsafe {
+                OwnedFd::from_raw_fd(fd as c_int)
+            })),
         }
     }
 
@@ -117,8 +119,12 @@ impl Owner {
             _ => Error::ESRCH,
         })?;
         let is_socket = |entry: &fs::DirEntry| {
-            fs::read_link(entry.path())
-                .is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+            fs::read_link(entry.path()).is_ok_and(|target| {
+                target
+                    .as_os_str()
+                    .as_encoded_bytes()
+                    .starts_with(b"socket:")
+            })
         };
         Ok(entries
             .flatten()
@@ -207,7 +213,7 @@ fn set_close_at_exec(fd: c_int, close: bool) -> Result<()> {
 
 calls! {
     /// Tells what a connection leads to; see ConnectServerInfo(3).
-    unsafe fn ConnectServerInfo ConnectServerInfo_r
+    pointers fn ConnectServerInfo ConnectServerInfo_r
         (pid: libc::pid_t, coid: c_int, info: *mut _msg_info) -> c_int
         = server_info(pid, coid, info);
     /// Changes the flags of a connection; see ConnectFlags(3).

@@ -135,7 +135,7 @@ unsafe fn timeout(
 
 calls! {
     /// Arms a time-out for the next call of the thread; see TimerTimeout(3).
-    unsafe fn TimerTimeout TimerTimeout_r
+    pointers fn TimerTimeout TimerTimeout_r
         (id: libc::clockid_t, flags: c_int, notify: *const sigevent, ntime: *const u64,
          otime: *mut u64) -> c_int
         = timeout(id, flags, notify, ntime, otime);

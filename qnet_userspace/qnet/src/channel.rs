@@ -204,23 +204,17 @@ impl Channel {
         loop {
             match receive(left)? {
                 raw::Received::Message(rcvid, info) => return Message::new(rcvid, info),
-                raw::Received::Pulse(_) => left = began.map_or(timeout, |began| timeout.since(began)),
+                raw::Received::Pulse(_) => {
+                    left = began.map_or(timeout, |began| timeout.since(began))
+                }
             }
         }
     }
 
     /// Waits for a message or a pulse, whichever is the most urgent. As much of a message as fits is
     /// put into `buffer`, which a pulse does not touch.
-    pub fn receive_any(
-        &self,
-        buffer: &mut [u8],
-        timeout: impl Into<Timeout>,
-    ) -> Result<Received> {
-        Received::new(raw::receive(
-            self.fd(),
-            Sink::new(buffer),
-            timeout.into(),
-        )?)
+    pub fn receive_any(&self, buffer: &mut [u8], timeout: impl Into<Timeout>) -> Result<Received> {
+        Received::new(raw::receive(self.fd(), Sink::new(buffer), timeout.into())?)
     }
 
     /// Waits for a pulse. Messages stay in the queue.

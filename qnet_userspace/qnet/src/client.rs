@@ -49,6 +49,13 @@ impl ClientInfo {
         Self::of(-1)
     }
 
+    /// Gives the number of a client back that has left, of which the server was told by
+    /// [`PulseKind::Disconnect`](crate::PulseKind::Disconnect): it may mean another client from now
+    /// on.
+    pub fn forget(scoid: i32) -> Result<()> {
+        raw::free_scoid(scoid)
+    }
+
     fn new(raw: &qnet_client_info, groups: Vec<u32>) -> Self {
         Self {
             node: Node::from_raw(raw.nd),

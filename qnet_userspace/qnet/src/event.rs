@@ -114,7 +114,10 @@ mod tests {
     #[test]
     fn as_neutrino_has_them() {
         assert_eq!(Event::None.raw(), qnet_event::default());
-        assert_eq!((Event::Signal(10).raw().notify, Event::Signal(10).raw().id), (1, 10));
+        assert_eq!(
+            (Event::Signal(10).raw().notify, Event::Signal(10).raw().id),
+            (1, 10)
+        );
         let raw = Event::SignalValue {
             to: SignalTo::Thread,
             signal: 34,

@@ -186,12 +186,7 @@ impl Message {
 
     /// Makes a key for data that the client is to show later, or checks the one that it shows.
     pub fn key_data(&self, operation: KeyOperation, key: u32, data: &[u8]) -> Result<u32> {
-        raw::key_data(
-            self.rcvid.get(),
-            operation.raw(),
-            key,
-            Source::new(data),
-        )
+        raw::key_data(self.rcvid.get(), operation.raw(), key, Source::new(data))
     }
 
     /// Copies bytes of the message, from its byte `offset` on, into `buf`: how many there were, which

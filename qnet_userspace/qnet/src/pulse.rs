@@ -96,7 +96,10 @@ mod tests {
         assert_eq!(kind(-32, 0), PulseKind::Unknown);
         assert_eq!(kind(-33, 0), PulseKind::Disconnect(7));
         assert_eq!(kind(-34, 5), PulseKind::ThreadDeath(5));
-        assert_eq!(kind(-35, 0x4000_0005), PulseKind::ConnectionDeath(0x4000_0005));
+        assert_eq!(
+            kind(-35, 0x4000_0005),
+            PulseKind::ConnectionDeath(0x4000_0005)
+        );
         assert_eq!(kind(-36, 0), PulseKind::Unknown);
     }
 

@@ -6,9 +6,10 @@
 fn main() {
     let include = "../../../qnet_userspace/include";
     let example = "../../../Documentation/examples/first.c";
+    let of_qnx = "../../../qnet_userspace/libqnet/tests/c/qnx.c";
     println!("cargo:rerun-if-changed={include}");
     cc::Build::new()
-        .file("c/capi.c")
+        .files(["c/capi.c", "c/calls.c", of_qnx])
         .include(include)
         .std("gnu11")
         .warnings(true)
@@ -22,6 +23,7 @@ fn main() {
         .warnings(true)
         .warnings_into_errors(true)
         .compile("first");
-    println!("cargo:rerun-if-changed=c/capi.c");
+    println!("cargo:rerun-if-changed=c");
+    println!("cargo:rerun-if-changed={of_qnx}");
     println!("cargo:rerun-if-changed={example}");
 }

@@ -8,6 +8,7 @@ use qnet_sys::{
     qnet_client_info,
     qnet_deliver,
     qnet_event,
+    qnet_free_scoid,
     qnet_send_pulse,
     qnet_signal, //
 };
@@ -65,6 +66,18 @@ pub fn signal(argument: qnet_signal, timeout: Timeout) -> Result<()> {
     control(|fd| {
         // SAFETY: The number is this structure's, and it has no pointers.
         unsafe { ioctl(fd, qnet_sys::QNET_IOC_SIGNAL, &mut argument) }
+    })
+}
+
+/// Gives back the number of a client that has left.
+pub fn free_scoid(scoid: i32) -> Result<()> {
+    let mut argument = qnet_free_scoid {
+        size: size_of::<qnet_free_scoid>() as u32,
+        scoid,
+    };
+    control(|fd| {
+        // SAFETY: The number is this structure's, and it has no pointers.
+        unsafe { ioctl(fd, qnet_sys::QNET_IOC_FREE_SCOID, &mut argument) }
     })
 }
 

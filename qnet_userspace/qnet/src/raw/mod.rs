@@ -26,6 +26,7 @@ pub use self::{
     event::{
         client_info,
         deliver,
+        free_scoid,
         send_pulse,
         signal, //
     },

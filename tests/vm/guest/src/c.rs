@@ -18,6 +18,7 @@ use qnet_c as _;
 
 extern "C" {
     fn capi_main(node: *const c_char) -> c_int;
+    fn calls_main() -> c_int;
     fn first_main(argc: c_int, argv: *const *const c_char) -> c_int;
 }
 
@@ -26,6 +27,12 @@ fn arguments() -> Vec<CString> {
     env::args_os()
         .filter_map(|argument| CString::new(argument.into_vec()).ok())
         .collect()
+}
+
+/// `c/calls.c`: tests of the C library's calls around messages.
+pub fn calls() -> c_int {
+    // SAFETY: It takes nothing, and no other thread of this process runs.
+    unsafe { calls_main() }
 }
 
 /// `c/capi.c`: tests of the C library.

@@ -5,12 +5,14 @@
 mod basic;
 mod bytes;
 mod death;
+mod events;
 mod forks;
 mod info;
 mod load;
 mod long;
 mod names;
 mod order;
+mod pulses;
 mod signals;
 mod sockets;
 mod structs;
@@ -92,6 +94,8 @@ pub const SUITES: &[Suite] = &[
     suite("structs", structs::CASES),
     suite("load", load::CASES),
     suite("long", long::CASES),
+    suite("pulses", pulses::CASES),
+    suite("events", events::CASES),
 ];
 
 const fn suite(name: &'static str, cases: &'static [Case]) -> Suite {
