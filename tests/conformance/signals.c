@@ -162,6 +162,7 @@ CASE(BOTH, reply_while_the_client_is_stopped)
 CASE(BOTH, stop_and_continue_while_RECEIVE_blocked)
 {
 	struct pair p = pair_up(0);
+	int rcvid;
 
 	BEGIN(p.server, MsgReceive, p.chid, p.in, ROOM, p.info);
 	await_blocked(p.server);
@@ -170,7 +171,9 @@ CASE(BOTH, stop_and_continue_while_RECEIVE_blocked)
 	begin_send(&p, "x", 1);
 	await_blocked(p.client);
 	signal_process(p.server, SIGCONT);
-	answer(&p, FINISH(p.server), 77);
+	rcvid = FINISH(p.server);
+	HOLDS(rcvid > 0);
+	answer(&p, rcvid, 77);
 }
 
 /* A handler on another thread is that thread's affair. */
