@@ -21,6 +21,7 @@ mod charge;
 mod frame;
 mod input;
 mod link;
+mod nr;
 mod paths;
 mod peer;
 mod resolver;
@@ -45,6 +46,7 @@ pub(crate) use self::{
 
 use self::{
     charge::Accounts,
+    nr::Questions,
     resolver::Resolver,
     table::Table, //
 };
@@ -139,6 +141,8 @@ pub(crate) struct Node {
     #[pin]
     resolver: SpinLockBh<Resolver>,
     #[pin]
+    questions: Questions,
+    #[pin]
     resolver_timer: Timer,
     /// How often frames for unknown connections are answered.
     #[pin]
@@ -184,6 +188,7 @@ impl Node {
                 table <- new_spinlock_bh!(Table::new()),
                 learned <- WaitQueue::new(),
                 resolver <- new_spinlock_bh!(Resolver::new()),
+                questions <- Questions::new(),
                 resolver_timer <- Timer::new(),
                 down_answers <- new_spinlock_bh!(RateLimit::new()),
                 ipc <- Ipc::new(),

@@ -350,23 +350,26 @@ fn says_what_is_documented_without_the_module() {
     }
 }
 
+/// The programs in the folder of examples build, with the archive, and say what is missing.
 #[test]
-fn the_first_program_links_with_the_archive() {
-    let source = crate_dir().join("../../Documentation/examples/first.c");
-    let program = tmp("first");
-    run(compiler("cc")
-        .args(["-std=c99", "-o"])
-        .arg(&program)
-        .arg(&source)
-        .arg(libraries().join("libqnet.a"))
-        .args(STATIC_NEEDS));
-    let output = Command::new(&program).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    if module_is_absent() {
-        assert_eq!(output.status.code(), Some(1));
-        assert!(said.contains("ChannelCreate"), "{said}");
-    } else {
-        assert!(output.status.success(), "{said}");
+fn the_example_programs_link_with_the_archive() {
+    for name in ["first", "pulses"] {
+        let source = crate_dir().join(format!("../../Documentation/examples/{name}.c"));
+        let program = tmp(name);
+        run(compiler("cc")
+            .args(["-std=c99", "-o"])
+            .arg(&program)
+            .arg(&source)
+            .arg(libraries().join("libqnet.a"))
+            .args(STATIC_NEEDS));
+        let output = Command::new(&program).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        if module_is_absent() {
+            assert_eq!(output.status.code(), Some(1));
+            assert!(said.contains("ChannelCreate"), "{said}");
+        } else {
+            assert!(output.status.success(), "{said}");
+        }
     }
 }
 

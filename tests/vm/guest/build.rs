@@ -5,7 +5,7 @@
 
 fn main() {
     let include = "../../../qnet_userspace/include";
-    let example = "../../../Documentation/examples/first.c";
+    let examples = "../../../Documentation/examples";
     let of_qnx = "../../../qnet_userspace/libqnet/tests/c/qnx.c";
     println!("cargo:rerun-if-changed={include}");
     cc::Build::new()
@@ -15,15 +15,17 @@ fn main() {
         .warnings(true)
         .warnings_into_errors(true)
         .compile("capi");
-    cc::Build::new()
-        .file(example)
-        .include(include)
-        .std("c99")
-        .define("main", "first_main")
-        .warnings(true)
-        .warnings_into_errors(true)
-        .compile("first");
+    for name in ["first", "pulses"] {
+        cc::Build::new()
+            .file(format!("{examples}/{name}.c"))
+            .include(include)
+            .std("c99")
+            .define("main", format!("{name}_main").as_str())
+            .warnings(true)
+            .warnings_into_errors(true)
+            .compile(name);
+    }
     println!("cargo:rerun-if-changed=c");
     println!("cargo:rerun-if-changed={of_qnx}");
-    println!("cargo:rerun-if-changed={example}");
+    println!("cargo:rerun-if-changed={examples}");
 }
