@@ -205,7 +205,7 @@ CASE(BOTH, each_client_has_its_pulse)
 	nothing_queued(&p);
 }
 
-/* 6.2: value = tid. The pulse is for threads of the channel's own process. */
+/* 6.2: value = tid. It is told of threads of the channel's process that have received. */
 CASE(LOCAL, own_thread_that_ended_is_told_by_a_pulse)
 {
 	struct pair p = pair_up(_NTO_CHF_THREAD_DEATH);
@@ -218,6 +218,8 @@ CASE(LOCAL, own_thread_that_ended_is_told_by_a_pulse)
 	begin_send(&p, "x", 1);
 	answer(&p, receive(&p), 0);
 	tid = p.info->tid;
+	time_out(other, _NTO_TIMEOUT_RECEIVE, 0);
+	FAILS(other, ETIMEDOUT, MsgReceive, p.chid, p.in, ROOM, NULL);
 	end_thread(other);
 	receive_pulse(&p, _PULSE_CODE_THREADDEATH);
 	WANT(p.pulse->value.sival_int, tid);

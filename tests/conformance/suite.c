@@ -187,9 +187,29 @@ static bool passes(const struct suite_case *entry)
 	return !*reason;
 }
 
+/* Runs one case and prints its line. */
+static void judge(const struct suite_case *entry)
+{
+	const char *difference;
+	char name[256];
+	bool passed;
+
+	full_name(entry, name, sizeof(name));
+	difference = suite_difference(name);
+	passed = passes(entry);
+	if (passed && difference)
+		printf("not ok %s: it is as on QNX, and said to differ: %s\n", name, difference);
+	else if (passed)
+		printf("ok %s\n", name);
+	else if (difference)
+		printf("differs %s: %s (%s)\n", name, difference, reason);
+	else
+		printf("not ok %s: %s\n", name, reason);
+	fflush(stdout);
+}
+
 void suite_run(char **words)
 {
-	char name[256];
 	size_t n, plan = 0;
 
 	reason = arena_share(REASON_SIZE);
@@ -201,14 +221,9 @@ void suite_run(char **words)
 	for (n = 0; n < case_count; n++) {
 		if (!is_wanted(&cases[n], words))
 			continue;
-		full_name(&cases[n], name, sizeof(name));
 		/* What the case before has changed, and perhaps not changed back. */
 		if (is_remote() && !world_defaults())
 			errx(1, "the options of the nodes cannot be set");
-		if (passes(&cases[n]))
-			printf("ok %s\n", name);
-		else
-			printf("not ok %s: %s\n", name, reason);
-		fflush(stdout);
+		judge(&cases[n]);
 	}
 }

@@ -29,6 +29,9 @@ void suite_add_rows(struct suite_case entry, const void *rows, size_t size, size
 /* Runs the cases of the present world whose names hold one of the words (all without words). */
 void suite_run(char **words);
 
+/* Why a case is not as on QNX, when that is on purpose, or NULL (differences.c). */
+const char *suite_difference(const char *name);
+
 /* CASE(worlds, name) { ... } */
 #define CASE(worlds, title) \
 	static void case_##title(const void *row); \
