@@ -96,6 +96,7 @@ fn serve(socket: &QnetSocket, nr: u32, argument: &Argument) -> Result {
         10 => write(socket, argument)?,
         11 => events::send_pulse(socket, argument)?,
         12 => info::info(socket, argument)?,
+        14 => info::key_data(socket, argument)?,
         15 => events::deliver(socket, argument)?,
         17 => info::connection_info(socket, argument)?,
         18 => info::coid(socket, argument)?,

@@ -23,6 +23,7 @@ pub(crate) mod events;
 pub(crate) mod exchange;
 pub(crate) mod handles;
 pub(crate) mod input;
+mod keydata;
 pub(crate) mod parked;
 pub(crate) mod pins;
 mod process;

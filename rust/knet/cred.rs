@@ -6,6 +6,12 @@
 
 use crate::sys::bindings;
 
+/// Whether the caller may do what root may, in the initial user namespace. Process context.
+pub(crate) fn is_administrator() -> bool {
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_is_administrator() }
+}
+
 /// User and group ids in numbers of the initial user namespace, and the session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ids {

@@ -64,6 +64,7 @@ use crate::{
         param,
         pid::PidNs,
         rand,
+        siphash::SecretKey,
         timer::{
             impl_timer,
             now_ns,
@@ -121,6 +122,8 @@ pub(crate) struct Node {
     /// Drawn when the node starts, not zero: the upper half of its connection ids, by which frames
     /// of an earlier life are told.
     life: u16,
+    /// Of keys that servers give to clients.
+    pub(crate) secret: SecretKey,
     pub(crate) options: Options,
     pub(crate) stats: Stats,
     /// Set when the end begins: nothing new from outside is taken in.
@@ -175,6 +178,7 @@ impl Node {
         let node = Arc::pin_init(
             try_pin_init!(Self {
                 life: draw_life(),
+                secret: SecretKey::draw(),
                 options: Options::from_parameters(),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
