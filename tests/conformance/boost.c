@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "pair.h"
 
@@ -48,6 +49,8 @@ static void limit_real_time(struct actor *actor, int priority)
 	limit->rlim_cur = priority;
 	limit->rlim_max = priority;
 	WANT(CALL(actor, setrlimit, RLIMIT_RTPRIO, limit), 0);
+	/* On Linux the limit is for those without CAP_SYS_NICE. */
+	WANT(CALL(actor, setuid, 1000), 0);
 }
 
 struct nice {
