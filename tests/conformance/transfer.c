@@ -326,3 +326,13 @@ CASE(BOTH, read_after_a_write)
 	WANT(memcmp(p.in, "0123456789", 10), 0);
 	answer(&p, rcvid, 0);
 }
+
+/* 6.4: not implemented: ENOSYS; remote: ENOREMOTE. */
+CASE(BOTH, readwrite_is_not_implemented)
+{
+	struct pair p = pair_up(0);
+	int rcvid = hold_ten(&p);
+
+	FAILS(p.server, is_remote() ? ENOREMOTE : ENOSYS, MsgReadwritev, rcvid);
+	answer(&p, rcvid, 0);
+}

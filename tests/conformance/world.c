@@ -32,15 +32,26 @@ void world_enter(enum side side)
 	close(fd);
 }
 
-/* Set-up, not the interface under test: the `qnet` command does it. */
-bool world_option(enum side side, const char *option)
+/* Set-up, not the interface under test: commands do it. `%s` is a side's namespace. */
+static bool run_on(enum side side, const char *format, const char *argument)
 {
 	const char *name = world.namespaces[is_remote() ? side : CLIENT];
 	char command[256];
 
-	*changed = true;
-	snprintf(command, sizeof(command), "qnet -n %s set %s >/dev/null", name, option);
+	snprintf(command, sizeof(command), format, name, argument);
 	return name && system(command) == 0;
+}
+
+bool world_option(enum side side, const char *options)
+{
+	*changed = true;
+	return run_on(side, "qnet -n %s set %s >/dev/null", options);
+}
+
+bool world_link(bool up)
+{
+	*changed = true;
+	return run_on(SERVER, "ip -n %s link set veth0 %s", up ? "up" : "down");
 }
 
 /*
@@ -49,12 +60,14 @@ bool world_option(enum side side, const char *option)
  */
 bool world_defaults(void)
 {
+	static const char defaults[] =
+		"maproot=0 remote_signals=1 remote=any periodic_ticks=5 conn_up_idle=50";
+
 	if (!changed)
 		changed = arena_share(sizeof(*changed));
 	else if (!*changed)
 		return true;
-	if (!world_option(SERVER, "maproot=0 remote_signals=1 remote=any") ||
-	    !world_option(CLIENT, "maproot=0 remote_signals=1 remote=any"))
+	if (!world_option(SERVER, defaults) || !world_option(CLIENT, defaults) || !world_link(true))
 		return false;
 	*changed = false;
 	return true;

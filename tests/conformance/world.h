@@ -35,11 +35,14 @@ static inline bool is_remote(void)
 	return world.where == REMOTE;
 }
 
+/* Cuts the link between the nodes (false), or joins them again. */
+bool world_link(bool up);
+
 /*
- * Sets an option (NAME=VALUE) of a side's node; world_defaults() sets what cases
- * rely on otherwise. Both tell whether it could be done.
+ * Sets options (NAME=VALUE...) of a side's node; world_defaults() sets what cases
+ * rely on otherwise, and joins the nodes. All tell whether it could be done.
  */
-bool world_option(enum side side, const char *option);
+bool world_option(enum side side, const char *options);
 bool world_defaults(void);
 
 /* Moves the calling process to a side's namespace. Exits when it cannot. */
