@@ -22,6 +22,7 @@ use super::{
     },
     transfer,
     vtids::{
+        Evicted,
         Threads,
         Vtids, //
     }, //
@@ -202,6 +203,8 @@ impl_death_watch! { impl DeathWatch for Process { self.watch } }
 impl DeathWatcher for Process {
     /// Destroys the channels: a child may have inherited their sockets, but not the channels.
     fn died(self: &Arc<Self>) {
+        // Sends whose threads were away when they died, on connections that others hold.
+        self.for_each_connection(|_| true, Connection::abandon_parked);
         let channels = core::mem::take(&mut self.inner.lock().channels);
         let until = Patience::begin();
         for channel in channels {
@@ -369,7 +372,7 @@ impl Process {
     pub(super) fn for_each_connection(
         &self,
         wanted: impl Fn(&Connection) -> bool,
-        act: impl Fn(&Connection),
+        act: impl Fn(&Arc<Connection>),
     ) {
         let mut place = 0;
         loop {
@@ -555,7 +558,7 @@ impl Process {
         let tid = transaction.sender.tid;
         let whose = transaction.whose();
         let message = transaction.clone();
-        let mut evicted = None;
+        let mut evicted = Evicted::new();
         let rcvid = {
             let mut inner = self.inner.lock();
             inner
