@@ -60,8 +60,7 @@ bool world_link(bool up)
  */
 bool world_defaults(void)
 {
-	static const char defaults[] =
-		"maproot=0 remote_signals=1 remote=any periodic_ticks=5 conn_up_idle=50";
+	static const char defaults[] = "maproot=0 remote_signals=1 remote=any";
 
 	if (!changed)
 		changed = arena_share(sizeof(*changed));
