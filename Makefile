@@ -16,7 +16,7 @@ KDIR ?=
 
 export PREFIX DESTDIR KERNEL KDIR
 
-.PHONY: all module userspace install uninstall demo check lint host kunit vm netem bench coverage setup clean distclean help
+.PHONY: all module userspace install uninstall demo check lint host kunit vm conformance netem bench coverage setup clean distclean help
 
 all: module
 
@@ -43,6 +43,9 @@ check:
 
 lint host kunit vm:
 	@tests/run $@
+
+conformance:
+	@tools/conformance.sh
 
 netem:
 	@tools/netem.sh
@@ -74,6 +77,7 @@ help:
 	'make host          protocol and user space on this machine' \
 	'make kunit         suites in the module, on the debug kernel' \
 	'make vm            end to end in virtual machines' \
+	'make conformance Neutrino'\''s calls through the C library, on one node and between two' \
 	'make netem       messages of all lengths over links with every pair of faults (under 45 minutes)' \
 	'make bench       instructions a round trip costs' \
 	'make coverage    which branches of the protocol its tests take' \

@@ -76,6 +76,8 @@ def _in_machines() -> list[Step]:
              _vm("run", "lifecycle", "stock", "--ktap", "script", "--load", "dummy"), machine, "vm", stock),
         Step("lifecycle-debug", "module, nodes and namespaces come and go, debug kernel",
              _vm("run", "lifecycle", "debug", "--ktap", "script", "--kmemleak"), machine, "vm", debug),
+        Step("conformance", "Neutrino's calls through the C library, on one node and between two",
+             ["tools/conformance.sh", "--built"], closing, "vm", stock),
         Step("netem", "messages of all lengths over links with faults, the short form of `make netem`",
              _python("netem", "--short"), closing, "vm", stock),
         Step("links", "two and four links, one cut or changed under load, the short form",
