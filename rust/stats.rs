@@ -77,6 +77,12 @@ counters! {
     ServerBusy = "kif server_busy",
     /// Requests for a client's memory that found too many outstanding and were told to try again.
     ReadBusy = "kif read_busy",
+    /// CONNECTs that a channel's rights refused.
+    ConnectRefused = "kif connect_refused",
+    /// Calls that failed because a user has as much as one may have.
+    UserLimit = "kif user_limit",
+    /// Messages after which a receiver ran at another priority than its own.
+    Lent = "kif priority_lent",
     /// Requests for a name that this node sent.
     LrRequests = "lr requests",
     /// Requests for this node's name that it answered.

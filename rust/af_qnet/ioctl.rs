@@ -3,11 +3,19 @@
 //! The ioctls of a socket: each a call of Neutrino's.
 
 use super::{
+    access::{
+        access,
+        client_info, //
+    },
     argument::{
         buffer,
         reserved,
         timeout,
         Argument, //
+    },
+    current::{
+        current,
+        works_for, //
     },
     QnetSocket, //
 };
@@ -70,6 +78,9 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
         8 => ndtostr(socket, &argument)?,
         9 => read(socket, &argument)?,
         10 => write(socket, &argument)?,
+        13 => current(socket, &argument)?,
+        16 => client_info(socket, &argument)?,
+        19 => access(socket, &argument)?,
         _ => return Err(ENOTTY),
     }
     Ok(0)
@@ -108,6 +119,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     // Messages that fail here do not prolong the wait for the next.
     let timeout = timeout(&receive.timeout)?.fixed_in_receive();
     let channel = socket.own_channel()?;
+    channel.process.lent.give_back_mine();
     loop {
         let (transaction, payload) = channel.receive(&timeout)?;
         let msglen = match copy(&transaction, &payload, &into) {
@@ -120,9 +132,11 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         let rcvid = deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
         receive.rcvid = rcvid;
         receive.info = info(channel, &transaction, msglen);
-        return argument
+        argument
             .write(&receive)
-            .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT));
+            .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
+        works_for(channel, rcvid, transaction.sender.priority);
+        return Ok(());
     }
 }
 
@@ -189,7 +203,11 @@ fn info(channel: &Channel, transaction: &Transaction, msglen: usize) -> uapi::Ms
         scoid,
         coid: sender.coid,
         priority: sender.priority,
-        flags: 0,
+        flags: if sender.client_changed {
+            uapi::QNET_MI_NET_CRED_DIRTY
+        } else {
+            0
+        },
         msglen: msglen as i64,
         srcmsglen: sender.srcmsglen,
         dstmsglen: sender.dstmsglen,
@@ -203,7 +221,11 @@ fn reply(socket: &QnetSocket, argument: &Argument) -> Result {
     let reply: uapi::Reply = argument.read()?;
     reserved(reply.flags == 0 && reply.reserved == 0)?;
     let data = buffer(&reply.buf)?;
-    socket.caller()?.reply(reply.rcvid, reply.status, &data)
+    let process = socket.caller()?;
+    let replied = process.reply(reply.rcvid, reply.status, &data);
+    // Nobody waits any more, or the message is still to be answered: then MsgCurrent lends again.
+    process.lent.give_back(reply.rcvid);
+    replied
 }
 
 #[inline(never)]
@@ -213,7 +235,10 @@ fn error(socket: &QnetSocket, argument: &Argument) -> Result {
     if !(0..=transaction::MAX_ERRNO).contains(&error.error) {
         return Err(EINVAL);
     }
-    socket.caller()?.error(error.rcvid, error.error)
+    let process = socket.caller()?;
+    let told = process.error(error.rcvid, error.error);
+    process.lent.give_back(error.rcvid);
+    told
 }
 
 /// What MsgRead and MsgWrite take.

@@ -7,6 +7,7 @@
 
 use super::{
     process::Process,
+    rights::Door,
     server,
     transaction::{
         Outcome,
@@ -14,9 +15,11 @@ use super::{
         Timeout,
         Transaction, //
     },
+    users::Owned, //
 };
 use crate::{
     knet::{
+        atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
         wait::{
@@ -55,6 +58,10 @@ pub(crate) struct Channel {
     pub(crate) process: Arc<Process>,
     pub(crate) chid: i32,
     pub(crate) flags: u32,
+    _charged: Owned,
+    /// Who may connect.
+    #[pin]
+    pub(crate) door: Door,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// Receivers wait here.
@@ -64,25 +71,42 @@ pub(crate) struct Channel {
 
 impl Channel {
     /// A channel of `process`, which is to put it into its table under `chid`.
-    pub(super) fn new(process: &Arc<Process>, chid: i32, flags: u32) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        process: &Arc<Process>,
+        chid: i32,
+        flags: u32,
+        charged: Owned,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 process: process.clone(),
                 chid,
                 flags,
+                _charged: charged,
+                door <- Door::new(),
                 inner <- new_spinlock_bh!(Inner {
                     queue: KVec::new(),
                     destroyed: false,
                 }),
                 arrivals <- WaitQueue::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
     /// Whether only its own process may connect to it.
     pub(crate) fn is_private(&self) -> bool {
         self.flags & uapi::QNET_CHF_PRIVATE != 0
+    }
+
+    /// Whether other nodes may connect to it when not all channels are open to them.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.flags & uapi::QNET_CHF_REMOTE != 0
+    }
+
+    /// Whether a receiver gets the priority of what it receives.
+    pub(crate) fn lends(&self) -> bool {
+        self.flags & uapi::QNET_CHF_FIXED_PRIORITY == 0
     }
 
     /// Whether it has been destroyed.
@@ -103,7 +127,7 @@ impl Channel {
             if remote && inner.queue.len() >= MAX_REMOTE_QUEUED {
                 return Err(EAGAIN);
             }
-            inner.queue.reserve(1, GFP_ATOMIC)?;
+            inner.queue.reserve(1, atomic_account())?;
             let priority = transaction.sender.priority;
             let place = inner
                 .queue
@@ -209,6 +233,7 @@ impl Channel {
         self.fail_if(Transaction::is_local, Event::ServerGone, ESRCH);
         server::channel_gone(self, until);
         self.fail_if(|_| true, Event::ServerGone, ESRCH);
+        self.process.lent.channel_gone(self.chid);
         self.process.node.stats.leave(Gauge::Channels);
         true
     }

@@ -5,6 +5,10 @@
 use super::{
     channel::Channel,
     handles::place_behind,
+    identity::{
+        credentials,
+        Told, //
+    },
     pins::Pins,
     process::{
         ClientKey,
@@ -19,16 +23,22 @@ use super::{
         Timeout,
         Transaction, //
     },
+    users::{
+        self,
+        Owned,
+        Thing, //
+    },
 };
 use crate::{
     knet::{
-        cred::Ids,
+        atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
         pid::{
             self,
             Pid, //
         },
+        priority::caller_priority,
         skb::Context,
         timer::now_ns,
         user::UserBuf,
@@ -71,6 +81,7 @@ use crate::{
         Gauge, //
     }, //
 };
+use core::cell::Cell;
 use kernel::{
     prelude::*,
     sync::{
@@ -152,6 +163,11 @@ pub(crate) struct Connection {
     target: Target,
     /// The process whose connection it is.
     owner: Pid,
+    /// The user who made it.
+    charged: Owned,
+    /// Who the other node was told that the client is.
+    #[pin]
+    told: Told,
     /// The name of the connection that the other node is told; 0 for a local one.
     client_id: Atomic<u32>,
     /// The most bytes of data that a message may bring, as the server's node said.
@@ -170,8 +186,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// ConnectAttach. Process context. Nothing is sent to another node.
     ///
-    /// Errors: `ESRCH` when there is no such process or channel on this node, `EPERM` for a private
-    /// channel, `EHOSTUNREACH` for a node descriptor that is not in use, `EINVAL` for numbers that
+    /// Errors: `ESRCH` when there is no such process or channel on this node, `EPERM` for a channel
+    /// to which the caller may not connect, `EHOSTUNREACH` for a node descriptor that is not in use, `EINVAL` for numbers that
     /// cannot be, `EAGAIN`, `ENOMEM`.
     pub(crate) fn attach(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
         if address.nd == 0 {
@@ -183,19 +199,22 @@ impl Connection {
 
     /// A connection of the calling process. One to another node is entered into the node's table.
     fn new(node: &Arc<Node>, address: Address, target: Target) -> Result<Arc<Self>> {
+        let charged = users::charge(node, Thing::Connection)?;
         let connection = Arc::pin_init(
             try_pin_init!(Self {
                 node: node.clone(),
                 address,
                 target,
                 owner: Pid::of_caller(),
+                charged,
+                told <- Told::new(),
                 client_id: Atomic::new(0),
                 most: Atomic::new(u32::MAX),
                 heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
                 changed <- WaitQueue::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         if let Target::There { peer, .. } = &connection.target {
             peer.enter()?;
@@ -210,7 +229,9 @@ impl Connection {
     /// A connection of the calling process to a channel of this node.
     fn to_channel(node: &Arc<Node>, address: Address, channel: Arc<Channel>) -> Result<Arc<Self>> {
         let server = channel.process.clone();
-        if channel.is_private() && !server.pid.is_caller() {
+        let may = server.pid.is_caller()
+            || (!channel.is_private() && channel.door.admits_caller(node));
+        if !may {
             return Err(EPERM);
         }
         let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()))?;
@@ -259,7 +280,7 @@ impl Connection {
                     known = Some(other.clone());
                     Ok(())
                 }
-                None => heirs.push(heir.clone(), GFP_ATOMIC),
+                None => heirs.push(heir.clone(), atomic_account()),
             }
         };
         if let Some(other) = known {
@@ -332,11 +353,11 @@ impl Connection {
         self.state.lock().refused(session).is_some()
     }
 
-    /// Whether it leads to `channel`.
-    pub(crate) fn is_to_channel(&self, channel: &Channel) -> bool {
+    /// The channel of this node that it leads to.
+    pub(crate) fn channel(&self) -> Option<&Arc<Channel>> {
         match &self.target {
-            Target::Here { channel: mine, .. } => core::ptr::eq(&**mine, channel),
-            Target::There { .. } => false,
+            Target::Here { channel, .. } => Some(channel),
+            Target::There { .. } => None,
         }
     }
 
@@ -375,9 +396,12 @@ impl Connection {
     ///
     /// Errors: `EBADF` when the connection is dead, `ESRCH` when the server went while the caller
     /// was blocked, `EHOSTUNREACH` and `EHOSTDOWN` when the other node cannot be reached or was
-    /// lost, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
+    /// lost, `EAGAIN` when the user has too much under way, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
+        // The message waits no longer than this call.
+        let bytes = request.message.len().min(MAX_DATA);
+        let _waiting = mine.charged.user().message(&self.node, bytes)?;
         let outcome = match &mine.target {
             Target::Here { channel, .. } => mine.send_here(channel, request)?,
             Target::There { peer, pid, chid } => mine.send_there(peer, *pid, *chid, request)?,
@@ -403,10 +427,11 @@ impl Connection {
         Ok(Sender {
             tid: pid::caller_tid(),
             coid: request.coid,
-            priority: pid::caller_priority(),
+            priority: caller_priority(),
             srcnd,
             srcmsglen: i64::try_from(request.message.len()).map_err(|_| EOVERFLOW)?,
             dstmsglen: i64::try_from(request.reply.len()).map_err(|_| EOVERFLOW)?,
+            client_changed: false,
         })
     }
 
@@ -427,7 +452,7 @@ impl Connection {
             client,
             self.sender(request, 0)?,
             Some(Payload::Copied(bytes)),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         channel
             .queue(&transaction, false)
@@ -508,7 +533,7 @@ impl Connection {
             process: Pid::of_caller(),
         };
         let sender = self.sender(request, u32::from(peer.nd))?;
-        let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL)?;
+        let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
         let handle = self.node.ipc.waiting.lock().insert(transaction.clone())?;
         let pins = Pins::new(peer, handle);
         let there = There {
@@ -521,13 +546,17 @@ impl Connection {
             timeout,
             transaction: &transaction,
             handle,
+            tells: Cell::new(false),
         };
         let outcome = there
             .transmit()
             .map(|()| transaction.wait(timeout, true, &request.memory(Some(&pins))))
             .inspect_err(|_| transaction.leave());
-        if let Ok(Outcome::Abandoned(_)) = outcome {
-            there.unblock();
+        match outcome {
+            Ok(Outcome::Abandoned(_)) => there.unblock(),
+            // Whatever the answer is, it says that the message was there.
+            Ok(_) if there.tells.get() => self.told.is_told(),
+            _ => {}
         }
         // Whoever finished the transaction may have taken it out already.
         let waiting = self.node.ipc.waiting.lock().remove(handle);
@@ -631,6 +660,8 @@ struct There<'a> {
     timeout: &'a Timeout,
     transaction: &'a Arc<Transaction>,
     handle: u32,
+    /// Whether the message tells who the sender is now.
+    tells: Cell<bool>,
 }
 
 impl There<'_> {
@@ -711,10 +742,13 @@ impl There<'_> {
             server_chid: self.chid,
             client_id,
             client_pid,
-            credentials: Some(credentials(self.peer.nd, client_pid)),
+            credentials: Some(credentials(self.peer)),
         };
         let together = |nbytes| -> Result<Message> {
-            Ok(Message::ConnectMsgSend(connect, self.msgsend(0, nbytes)?))
+            Ok(Message::ConnectMsgSend(
+                connect,
+                self.msgsend(0, nbytes, None)?,
+            ))
         };
         let limit = self.peer.payload_limit();
         let fixed = together(0)?.fixed_len();
@@ -737,6 +771,7 @@ impl There<'_> {
         self.peer.wait_for_room(session, self.timeout.deadline)?;
         self.peer
             .send(session, draft, Tag::Connect(client_id), None)?;
+        self.connection.told.is_told();
         Ok(fits)
     }
 
@@ -747,10 +782,15 @@ impl There<'_> {
         length.min(piece(limit, fixed)).min(most as usize)
     }
 
-    /// The head of a message that `nbytes` bytes go with.
+    /// The head of a message that `nbytes` bytes go with, and who the sender is if that is news.
     ///
     /// Errors: `EMSGSIZE` when the message is longer than the network can tell.
-    fn msgsend(&self, server_id: u32, nbytes: usize) -> Result<MsgSend> {
+    fn msgsend(
+        &self,
+        server_id: u32,
+        nbytes: usize,
+        credentials: Option<Credentials>,
+    ) -> Result<MsgSend> {
         let sender = &self.transaction.sender;
         let nbytes = u32::try_from(nbytes).map_err(|_| EMSGSIZE)?;
         Ok(MsgSend {
@@ -766,39 +806,26 @@ impl There<'_> {
                 dstmsglen: i32::try_from(sender.dstmsglen).unwrap_or(i32::MAX),
             },
             nbytes,
-            credentials: None,
+            credentials,
         })
     }
 
     fn send(&self, server_id: u32, session: u32) -> Result {
-        let fixed = Message::MsgSend(MsgSend::default()).fixed_len();
+        let credentials = self.connection.told.news(self.peer);
+        self.tells.set(credentials.is_some());
+        let fixed = Message::MsgSend(MsgSend {
+            credentials,
+            ..MsgSend::default()
+        })
+        .fixed_len();
         let most = self.connection.most.load(Relaxed);
         let length = self.pushed(self.peer.payload_limit(), fixed, most);
-        let message = Message::MsgSend(self.msgsend(server_id, length)?);
+        let message = Message::MsgSend(self.msgsend(server_id, length, credentials)?);
         self.transaction.takes_session(session);
         let tag = Tag::Send(self.handle);
         let from = &self.request.message;
         let draft = self.pins.draft(session, tag, &message, from, 0, length)?;
         self.peer.wait_for_room(session, self.timeout.deadline)?;
         self.peer.send(session, draft, tag, None)
-    }
-}
-
-/// What the server's node is told of the calling process and its rights. They are a claim.
-fn credentials(nd: u16, pid: i32) -> Credentials {
-    let ids = Ids::of_caller();
-    Credentials {
-        nd: u32::from(nd),
-        pid,
-        sid: ids.sid,
-        flags: 0,
-        ruid: ids.ruid,
-        euid: ids.euid,
-        suid: ids.suid,
-        rgid: ids.rgid,
-        egid: ids.egid,
-        sgid: ids.sgid,
-        ngroups: ids.ngroups,
-        groups: ids.groups,
     }
 }

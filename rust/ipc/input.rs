@@ -15,6 +15,7 @@ use super::{
         Asker,
         Request, //
     },
+    rights::Claim,
     server::{
         error_draft,
         ServerConnection,
@@ -222,6 +223,10 @@ impl Arrival<'_> {
     /// Puts a message into its channel's queue, or says why not.
     fn msgsend(&self, server: Arc<ServerConnection>, send: &MsgSend, skb: RxSkb, offset: usize) {
         let node = &self.peer.node;
+        if let Some(said) = &send.credentials {
+            server.claims.replace(Claim::new(node, said));
+        }
+        let client_changed = server.claims.take_change();
         let sender = Sender {
             tid: send.vtid.tid,
             coid: send.vtid.coid,
@@ -230,6 +235,7 @@ impl Arrival<'_> {
             // A message is not shorter than what came of it.
             srcmsglen: i64::from(send.vtid.srcmsglen).max(i64::from(send.nbytes)),
             dstmsglen: i64::from(send.vtid.dstmsglen.max(0)),
+            client_changed,
         };
         let client = Client::Remote {
             server: server.clone(),
@@ -256,6 +262,9 @@ impl Arrival<'_> {
             Err(error) if error == ESRCH => {}
             Err(_) => {
                 node.stats.count(Counter::ServerBusy);
+                if client_changed {
+                    server.claims.keep_change();
+                }
                 let again = -EAGAIN.to_errno();
                 let handle = send.client_handle;
                 self.send(error_draft(

@@ -8,7 +8,7 @@
 //!
 //! # Lock order
 //!
-//! `Connection::state` > `Transaction::inner`; otherwise all locks here are leaves: none is held while
+//! The mutex of [`priority`] is taken before any of the spinlocks. `Connection::state` > `Transaction::inner`; otherwise all locks here are leaves: none is held while
 //! another is taken. What spans two objects is done in an order that leaves no gap instead. A transaction that waits for another node is put into the
 //! table first and its connection is looked at after that, while who ends a connection marks it
 //! first and searches the table after that: one of the two sees the other.
@@ -19,18 +19,25 @@ pub(crate) mod channel;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 pub(crate) mod handles;
+mod identity;
 pub(crate) mod input;
 pub(crate) mod pins;
+pub(crate) mod priority;
 mod process;
 pub(crate) mod requests;
+pub(crate) mod rights;
 pub(crate) mod server;
 pub(crate) mod transaction;
 mod transfer;
+pub(crate) mod users;
 
 pub(crate) use self::{
     channel::Channel,
     connection::Connection,
-    process::Process,
+    process::{
+        ClientKey,
+        Process, //
+    },
     transaction::Transaction, //
 };
 
@@ -38,7 +45,8 @@ use self::{
     exchange::Exchange,
     handles::Handles,
     server::ServerConnection,
-    transaction::Outcome, //
+    transaction::Outcome,
+    users::Users, //
 };
 use crate::{
     knet::{
@@ -83,6 +91,9 @@ pub(crate) struct Ipc {
     /// Calls of servers here that wait for clients on other nodes, by msgread handle.
     #[pin]
     pub(crate) exchanges: SpinLockBh<Handles<Arc<Exchange>>>,
+    /// Users that have something here.
+    #[pin]
+    pub(crate) users: Users,
 }
 
 impl Ipc {
@@ -94,6 +105,7 @@ impl Ipc {
             clients <- new_spinlock_bh!(Handles::new(MAX_CLIENTS)),
             servers <- new_spinlock_bh!(Handles::new(MAX_SERVERS)),
             exchanges <- new_spinlock_bh!(Handles::new(MAX_EXCHANGES)),
+            users <- new_spinlock_bh!(KVec::new()),
         })
     }
 }

@@ -8,6 +8,11 @@
 use super::{
     channel::Channel,
     handles::Handles,
+    priority::Lent,
+    rights::{
+        Claim,
+        Claims, //
+    },
     server::ServerConnection,
     transaction::{
         Client as Sending,
@@ -16,10 +21,15 @@ use super::{
         Timeout,
         Transaction, //
     },
-    transfer, //
+    transfer,
+    users::{
+        self,
+        Thing, //
+    },
 };
 use crate::{
     knet::{
+        atomic_account,
         death::{
             impl_death_watch,
             DeathWatch,
@@ -101,6 +111,8 @@ struct Client {
     key: ClientKey,
     scoid: i32,
     connections: usize,
+    /// Who it says that it is, if it is of another node.
+    claims: Option<Arc<Claims>>,
 }
 
 /// What changes, under the process's lock.
@@ -122,6 +134,9 @@ pub(crate) struct Process {
     watch: DeathWatch,
     #[pin]
     inner: SpinLockBh<Inner>,
+    /// The priorities that its threads have from their clients.
+    #[pin]
+    pub(crate) lent: Lent,
 }
 
 impl_death_watch! { impl DeathWatch for Process { self.watch } }
@@ -152,8 +167,9 @@ impl Process {
                     clients: KVec::new(),
                     last_scoid: 0,
                 }),
+                lent <- Lent::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         let mut processes = node.ipc.processes.lock();
         let known = processes
@@ -169,7 +185,7 @@ impl Process {
             process: fresh.clone(),
             sockets: 1,
         };
-        processes.push(entry, GFP_ATOMIC)?;
+        processes.push(entry, atomic_account())?;
         drop(processes);
         // The socket that is being made keeps the process in the table meanwhile.
         DeathWatch::start(&fresh, &fresh.pid).inspect_err(|_| fresh.leave())?;
@@ -225,8 +241,9 @@ impl Process {
 
     /// Makes a channel. Process context.
     ///
-    /// Errors: `EAGAIN` when the process has too many, `ENOMEM`.
+    /// Errors: `EAGAIN` when the process or its user has too many, `ENOMEM`.
     pub(crate) fn create_channel(self: &Arc<Self>, flags: u32) -> Result<Arc<Channel>> {
+        let charged = users::charge(&self.node, Thing::Channel)?;
         let chid = {
             let mut inner = self.inner.lock();
             if inner.channels.len() >= MAX_CHANNELS {
@@ -240,11 +257,11 @@ impl Process {
                 }
             }
         };
-        let channel = Channel::new(self, chid, flags)?;
+        let channel = Channel::new(self, chid, flags, charged)?;
         self.inner
             .lock()
             .channels
-            .push(channel.clone(), GFP_ATOMIC)?;
+            .push(channel.clone(), atomic_account())?;
         self.node.stats.enter(Gauge::Channels);
         Ok(channel)
     }
@@ -302,10 +319,39 @@ impl Process {
             key: key.clone(),
             scoid: SCOID | inner.last_scoid,
             connections: 1,
+            claims: None,
         };
         let scoid = client.scoid;
-        inner.clients.push(client, GFP_ATOMIC)?;
+        inner.clients.push(client, atomic_account())?;
         Ok(scoid)
+    }
+
+    /// The client `scoid`, which is of another node, says that it is `claim`.
+    ///
+    /// Errors: `ENOMEM`; `EINVAL` when there is no such client.
+    pub(super) fn claimed(&self, scoid: i32, claim: Claim) -> Result<Arc<Claims>> {
+        let fresh = Claims::new(claim)?;
+        let claims = {
+            let mut inner = self.inner.lock();
+            let client = inner.clients.iter_mut().find(|client| client.scoid == scoid);
+            client
+                .ok_or(EINVAL)?
+                .claims
+                .get_or_insert_with(|| fresh.clone())
+                .clone()
+        };
+        claims.replace(claim);
+        Ok(claims)
+    }
+
+    /// Who the client `scoid` is, and what it says that it is, if it is of another node.
+    ///
+    /// Errors: `EINVAL` when there is no such client.
+    pub(crate) fn client(&self, scoid: i32) -> Result<(ClientKey, Option<Arc<Claims>>)> {
+        let inner = self.inner.lock();
+        let client = inner.clients.iter().find(|client| client.scoid == scoid);
+        let client = client.ok_or(EINVAL)?;
+        Ok((client.key.clone(), client.claims.clone()))
     }
 
     /// One connection less of a client.
@@ -360,7 +406,7 @@ impl Process {
     /// The message `rcvid`, whose client must not be gone.
     ///
     /// Errors: `ESRCH`.
-    fn blocked(&self, rcvid: i32) -> Result<Arc<Transaction>> {
+    pub(crate) fn blocked(&self, rcvid: i32) -> Result<Arc<Transaction>> {
         let transaction = self.transaction(rcvid)?;
         if transaction.is_finished() {
             // The client has gone: its rcvid is of no more use.

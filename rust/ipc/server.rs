@@ -9,6 +9,10 @@ use super::{
         ClientKey,
         Process, //
     },
+    rights::{
+        claim_of,
+        Claims, //
+    },
     transaction::{
         Outcome,
         Transaction, //
@@ -72,6 +76,8 @@ pub(crate) struct ServerConnection {
     pub(crate) channel: Arc<Channel>,
     /// The server's number for the client.
     pub(crate) scoid: i32,
+    /// Who the client says that it is.
+    pub(crate) claims: Arc<Claims>,
     /// Messages of the client that are queued, or received and not answered.
     messages: Atomic<i32>,
 }
@@ -82,8 +88,8 @@ const MAX_PER_PEER: i32 = 4096;
 impl ServerConnection {
     /// A CONNECT came. Softirq. The connection with its server id.
     ///
-    /// Errors: `ESRCH` when there is no such process or channel, `EPERM` for a private channel,
-    /// `EAGAIN`, `ENOMEM`.
+    /// Errors: `ESRCH` when there is no such process or channel, `EPERM` for a channel to which this
+    /// client, or any of another node, may not connect, `EAGAIN`, `ENOMEM`.
     pub(crate) fn connect(
         peer: &Arc<Peer>,
         session: u32,
@@ -96,13 +102,18 @@ impl ServerConnection {
         let process =
             Process::by_number(node, connect.server_pid, &node.wire_pids()).ok_or(ESRCH)?;
         let channel = process.channel(connect.server_chid).ok_or(ESRCH)?;
-        if channel.is_private() {
+        let claim = claim_of(node, connect.credentials.as_ref());
+        let closed = channel.is_private() || (node.options.only_marked() && !channel.is_marked());
+        if closed || !channel.door.admits(node, &claim) {
+            node.stats.count(Counter::ConnectRefused);
             return Err(EPERM);
         }
         let scoid = process.attach_client(&ClientKey::There {
             nd: peer.nd,
             pid: connect.client_pid,
         })?;
+        let claimed = process.claimed(scoid, claim);
+        let claims = claimed.inspect_err(|_| process.detach_client(scoid))?;
         let result = Self::enter(
             node,
             Self {
@@ -112,6 +123,7 @@ impl ServerConnection {
                 client_pid: connect.client_pid,
                 channel,
                 scoid,
+                claims,
                 messages: Atomic::new(0),
             },
         );

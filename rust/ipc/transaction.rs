@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     knet::{
+        atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
         pid::Pid,
@@ -240,6 +241,8 @@ pub(crate) struct Sender {
     pub(crate) srcmsglen: i64,
     /// Bytes it has room for in the reply.
     pub(crate) dstmsglen: i64,
+    /// Whether its ids have changed since the message before, if it is of another node.
+    pub(crate) client_changed: bool,
 }
 
 /// What changes, under the transaction's lock.
@@ -265,7 +268,7 @@ impl Inner {
         if self.state == State::Finished {
             return Err((request, ESRCH));
         }
-        if self.requests.reserve(1, GFP_ATOMIC | __GFP_NOWARN).is_err() {
+        if self.requests.reserve(1, atomic_account() | __GFP_NOWARN).is_err() {
             return Err((request, ENOMEM));
         }
         if request.admit(&mut self.load).is_err() {
@@ -396,12 +399,18 @@ impl Transaction {
         }
     }
 
+    /// The channel of this node that this message is for; `None` if it is for another node.
+    pub(crate) fn channel(&self) -> Option<&Arc<Channel>> {
+        match &self.client {
+            Client::Thread { connection, .. } => connection.channel(),
+            Client::Remote { server, .. } => Some(&server.channel),
+        }
+    }
+
     /// Whether this message is for `channel`.
     pub(crate) fn is_for(&self, channel: &Channel) -> bool {
-        match &self.client {
-            Client::Thread { connection, .. } => connection.is_to_channel(channel),
-            Client::Remote { server, .. } => core::ptr::eq(&*server.channel, channel),
-        }
+        self.channel()
+            .is_some_and(|mine| core::ptr::eq(&**mine, channel))
     }
 
     /// Whether this message came by `server`, from a thread of another node.

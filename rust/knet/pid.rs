@@ -113,6 +113,12 @@ impl PidNs {
         // SAFETY: A running task has one; the helper takes a reference.
         Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_pid_ns()) })
     }
+
+    /// The pointer for the C side.
+    #[inline]
+    pub(super) fn as_ptr(&self) -> *mut bindings::pid_namespace {
+        self.0.as_ptr()
+    }
 }
 
 impl Clone for PidNs {
@@ -137,14 +143,6 @@ pub(crate) fn caller_tid() -> i32 {
     unsafe { bindings::qnet_helper_current_tid() }
 }
 
-/// The caller's priority as Neutrino counts: 1 to 20 for an ordinary thread (10 at nice 0), 20 and
-/// its real-time priority for a real-time one. Process context.
-pub(crate) fn caller_priority() -> i16 {
-    // CAST: It is 1 to 120.
-    // SAFETY: It has no preconditions.
-    unsafe { bindings::qnet_helper_current_priority() as i16 }
-}
-
 #[kunit_tests(qnet_knet_pid)]
 mod tests {
     use super::*;
@@ -161,7 +159,6 @@ mod tests {
         assert!(Pid::from_nr(-1).is_none() && Pid::from_nr(0).is_none());
         let init = Pid::from_nr(1).ok_or(ESRCH)?;
         assert!(!init.is_caller());
-        assert!((1..=120).contains(&caller_priority()));
         Ok(())
     }
 }

@@ -52,6 +52,7 @@ use crate::{
     config::Options,
     ipc::Ipc,
     knet::{
+        cred::UserNs,
         lock::SpinLockBh,
         net::{
             Net,
@@ -120,6 +121,8 @@ pub(crate) struct Node {
     /// of an earlier life are told.
     life: u16,
     pub(crate) options: Options,
+    /// The user namespace that owns the network namespace: ids on the wire are numbers of it.
+    pub(crate) users: UserNs,
     pub(crate) stats: Stats,
     /// Set when the end begins: nothing new from outside is taken in.
     ending: AtomicFlag,
@@ -171,7 +174,8 @@ impl Node {
         let node = Arc::pin_init(
             try_pin_init!(Self {
                 life: draw_life(),
-                options: Options::from_parameters(),
+                options: Options::from_parameters()?,
+                users: UserNs::of_net(net),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
                 accounts: Accounts::new(),

@@ -22,11 +22,18 @@ use zerocopy_derive::{
 pub(crate) const ETH_P_QNET: u16 = bindings::ETH_P_QNET as u16;
 /// Only the process that made the channel may connect to it.
 pub(crate) const QNET_CHF_PRIVATE: u32 = bindings::QNET_CHF_PRIVATE;
+/// A receiver keeps its own priority.
+pub(crate) const QNET_CHF_FIXED_PRIORITY: u32 = bindings::QNET_CHF_FIXED_PRIORITY;
+/// Other nodes may connect, whatever the option `remote` says.
+pub(crate) const QNET_CHF_REMOTE: u32 = bindings::QNET_CHF_REMOTE;
+/// Flag of a received message: its client's ids have changed.
+pub(crate) const QNET_MI_NET_CRED_DIRTY: i16 = bindings::QNET_MI_NET_CRED_DIRTY as i16;
 /// The channel flags that are understood.
 pub(crate) const CHANNEL_FLAGS: u32 = bindings::QNET_CHF_FIXED_PRIORITY
     | bindings::QNET_CHF_SENDER_LEN
     | bindings::QNET_CHF_REPLY_LEN
-    | bindings::QNET_CHF_PRIVATE;
+    | bindings::QNET_CHF_PRIVATE
+    | bindings::QNET_CHF_REMOTE;
 /// The connection flags that are understood.
 pub(crate) const CONNECTION_FLAGS: u32 = bindings::QNET_COF_CLOEXEC | bindings::QNET_COF_NOSHARE;
 /// The index of a side channel.

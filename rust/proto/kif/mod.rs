@@ -7,5 +7,6 @@
 
 pub mod connection;
 pub mod priority;
+pub mod rights;
 pub mod transaction;
 pub mod transfer;
