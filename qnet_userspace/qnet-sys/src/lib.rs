@@ -32,12 +32,22 @@ pub const QNET_SIDE_CHANNEL: u32 = 0x4000_0000;
 
 /// The receiver keeps its own priority.
 pub const QNET_CHF_FIXED_PRIORITY: u32 = 0x0001;
+/// A pulse when a client wants to leave.
+pub const QNET_CHF_UNBLOCK: u32 = 0x0002;
+/// A pulse when a thread of the process ends.
+pub const QNET_CHF_THREAD_DEATH: u32 = 0x0004;
+/// A pulse when a client has left.
+pub const QNET_CHF_DISCONNECT: u32 = 0x0008;
 /// Fill `srcmsglen`.
 pub const QNET_CHF_SENDER_LEN: u32 = 0x0020;
+/// A pulse when a server of the process is gone.
+pub const QNET_CHF_COID_DISCONNECT: u32 = 0x0040;
 /// Fill `dstmsglen`.
 pub const QNET_CHF_REPLY_LEN: u32 = 0x0080;
 /// No other process may connect.
 pub const QNET_CHF_PRIVATE: u32 = 0x1000;
+/// Other nodes may connect in spite of the option `remote=marked`.
+pub const QNET_CHF_REMOTE: u32 = 0x0100_0000;
 
 /// The connection is closed at exec.
 pub const QNET_COF_CLOEXEC: u32 = 0x0001;
@@ -50,6 +60,20 @@ pub const QNET_TIMEOUT_SEND: u32 = 0x10;
 pub const QNET_TIMEOUT_RECEIVE: u32 = 0x20;
 /// A time-out for a sender whose message was received and not answered.
 pub const QNET_TIMEOUT_REPLY: u32 = 0x40;
+
+/// A pulse of the module: a client wants to leave; its value is the rcvid.
+pub const QNET_PULSE_UNBLOCK: i8 = -32;
+/// A pulse of the module: the client `scoid` has left.
+pub const QNET_PULSE_DISCONNECT: i8 = -33;
+/// A pulse of the module: a thread has ended; its value is the thread.
+pub const QNET_PULSE_THREADDEATH: i8 = -34;
+/// A pulse of the module: a server is gone; its value is the coid.
+pub const QNET_PULSE_COIDDEATH: i8 = -35;
+
+/// The client of a message wants to leave.
+pub const QNET_MI_UNBLOCK_REQ: i16 = 0x100;
+/// The ids of a message's client have changed.
+pub const QNET_MI_NET_CRED_DIRTY: i16 = 0x200;
 
 /// The network manager is not there; QNX's number, which Linux has not.
 pub const QNET_ENOREMOTE: i32 = 300;
@@ -185,24 +209,61 @@ pub struct qnet_msg_info {
     pub reserved: u32,
 }
 
+/// A pulse: Neutrino's `_pulse` with a 64-bit value.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_pulse {
+    /// Zero.
+    pub r#type: u16,
+    /// Zero.
+    pub subtype: u16,
+    /// `QNET_PULSE_*`, or a program's own, which is not negative.
+    pub code: i8,
+    /// Zero.
+    pub zero: [u8; 3],
+    /// What it says.
+    pub value: i64,
+    /// The server's number for the process that sent it.
+    pub scoid: i32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Receive a pulse; messages stay in the queue.
+pub const QNET_RECEIVE_PULSE: u32 = 0x1;
+
 /// [`QNET_IOC_RECEIVE`], on a channel.
+///
+/// When `rcvid` is not 0, that message is answered first, and the call goes on whatever became of
+/// the answer.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct qnet_receive {
     /// The size of this structure.
     pub size: u32,
-    /// Zero.
+    /// `QNET_RECEIVE_*`.
     pub flags: u32,
     /// Where the message goes.
     pub buf: qnet_buf,
     /// When to give up.
     pub timeout: qnet_timeout,
-    /// Out: the name of the message for reply and error.
+    /// In: the message to answer first, or 0. Out: the name of the message for reply and error; 0
+    /// for a pulse.
     pub rcvid: i32,
     /// Zero.
     pub reserved: u32,
-    /// Out: who sent it.
+    /// Out: who sent it; zero for a pulse.
     pub info: qnet_msg_info,
+    /// Out: the pulse.
+    pub pulse: qnet_pulse,
+    /// In: what the `MsgSend` of the message that is answered returns.
+    pub status: i64,
+    /// In: the reply.
+    pub reply: qnet_buf,
+    /// Out: what became of the answer: 0 or an errno number.
+    pub reply_error: i32,
+    /// Zero.
+    pub reserved2: u32,
 }
 
 /// [`QNET_IOC_REPLY`], on any socket of the process that received `rcvid`.
@@ -233,7 +294,7 @@ pub struct qnet_error {
     pub flags: u32,
     /// Which message.
     pub rcvid: i32,
-    /// A Linux errno number, positive; 0 is success.
+    /// A Linux errno number, positive; 0 is success; -1 that of the client's signal or time-out.
     pub error: i32,
 }
 
@@ -258,6 +319,264 @@ pub struct qnet_transfer {
     pub timeout: qnet_timeout,
     /// Out: bytes copied.
     pub done: u64,
+}
+
+/// [`QNET_IOC_INFO`], on any socket of the process that received `rcvid`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_rcvid_info {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Which message.
+    pub rcvid: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Out: who sent it.
+    pub info: qnet_msg_info,
+}
+
+/// [`QNET_IOC_CURRENT`], on any socket of the process that received `rcvid`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_current {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// For whose message the thread works; 0 is nobody's.
+    pub rcvid: i32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Whether the key is that of the data.
+pub const QNET_KEYDATA_VERIFY: u32 = 0;
+/// A new key for the data.
+pub const QNET_KEYDATA_CALCULATE: u32 = 1;
+/// A new key for the data, made with the key that the client has.
+pub const QNET_KEYDATA_CALCULATE_REUSE: u32 = 2;
+
+/// [`QNET_IOC_KEYDATA`], on any socket of the process that received `rcvid`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_keydata {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Which message.
+    pub rcvid: i32,
+    /// `QNET_KEYDATA_*`.
+    pub op: u32,
+    /// The key.
+    pub key: u32,
+    /// Out: the new key; for [`QNET_KEYDATA_VERIFY`] 0 if `key` is that of the data, else -1.
+    pub newkey: u32,
+    /// The data.
+    pub data: qnet_buf,
+}
+
+/// [`QNET_IOC_SEND_PULSE`], on a connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_send_pulse {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// 1 to 255; -1 is the caller's.
+    pub priority: i32,
+    /// -128 to 127; a program's own are 0 to 127.
+    pub code: i32,
+    /// What it says, of which 32 bits reach another node.
+    pub value: i64,
+}
+
+/// No event.
+pub const QNET_SIGEV_NONE: i32 = 0;
+/// A signal to the process.
+pub const QNET_SIGEV_SIGNAL: i32 = 1;
+/// A signal to the process, with a code and a value.
+pub const QNET_SIGEV_SIGNAL_CODE: i32 = 2;
+/// A signal to the thread, with a code and a value.
+pub const QNET_SIGEV_SIGNAL_THREAD: i32 = 3;
+/// A pulse.
+pub const QNET_SIGEV_PULSE: i32 = 4;
+/// The end of the thread's blocked call.
+pub const QNET_SIGEV_UNBLOCK: i32 = 5;
+
+/// Neutrino's `sigevent`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_event {
+    /// `QNET_SIGEV_*`.
+    pub notify: i32,
+    /// The signal, or the coid of the pulse.
+    pub id: i32,
+    /// What it says.
+    pub value: i64,
+    /// The code of the signal or of the pulse.
+    pub code: i16,
+    /// The priority of a pulse; -1 is the caller's.
+    pub priority: i16,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Only look whether the event could be delivered.
+pub const QNET_DELIVER_VERIFY: u32 = 0x1;
+
+/// [`QNET_IOC_DELIVER`], on any socket of the process that received `rcvid`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_deliver {
+    /// The size of this structure.
+    pub size: u32,
+    /// `QNET_DELIVER_*`.
+    pub flags: u32,
+    /// To whose sender; 0 is the caller itself.
+    pub rcvid: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// What.
+    pub event: qnet_event,
+}
+
+/// [`QNET_IOC_CLIENT_INFO`], on any socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_client_info {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// The client; -1 is the caller.
+    pub scoid: i32,
+    /// In: the room at `groups`. Out: how many there are.
+    pub ngroups: u32,
+    /// An array of `u32`.
+    pub groups: u64,
+    /// Out: the client's node.
+    pub nd: u32,
+    /// Out: its process.
+    pub pid: i32,
+    /// Out: its session.
+    pub sid: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Out: the real user.
+    pub ruid: u32,
+    /// Out: the effective user.
+    pub euid: u32,
+    /// Out: the saved user.
+    pub suid: u32,
+    /// Out: the real group.
+    pub rgid: u32,
+    /// Out: the effective group.
+    pub egid: u32,
+    /// Out: the saved group.
+    pub sgid: u32,
+}
+
+/// The server is gone.
+pub const QNET_CONNECTION_DEAD: u32 = 0x1;
+
+/// [`QNET_IOC_CONNECTION_INFO`], on a connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_connection_info {
+    /// The size of this structure.
+    pub size: u32,
+    /// Out: `QNET_CONNECTION_*`.
+    pub flags: u32,
+    /// Out: the server's node.
+    pub nd: u32,
+    /// Out: its process.
+    pub pid: i32,
+    /// Out: its channel.
+    pub chid: i32,
+    /// Out: the server's number for the client.
+    pub scoid: i32,
+    /// Out: as [`QNET_IOC_COID`] said, or -1.
+    pub coid: i32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// [`QNET_IOC_COID`], on a connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_coid {
+    /// The size of this structure.
+    pub size: u32,
+    /// The number by which the process calls the connection.
+    pub coid: i32,
+}
+
+/// [`QNET_IOC_ACCESS`], on a channel.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_access {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// The owner; -1 leaves it.
+    pub uid: u32,
+    /// The group; -1 leaves it.
+    pub gid: u32,
+    /// Who may connect: as who may write a file of this mode.
+    pub mode: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// [`QNET_IOC_SIGNAL`], on any socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_signal {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// The node.
+    pub nd: u32,
+    /// The process.
+    pub pid: i32,
+    /// The thread; 0 is any.
+    pub tid: i32,
+    /// The signal; 0 only asks whether it could be.
+    pub signo: i32,
+    /// Its code.
+    pub code: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Its value.
+    pub value: i64,
+    /// When to give up; [`QNET_TIMEOUT_REPLY`] counts.
+    pub timeout: qnet_timeout,
+}
+
+/// [`QNET_IOC_REMOTE_ND`], on any socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_remote_nd {
+    /// The size of this structure.
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// The node that is asked.
+    pub remote_nd: u32,
+    /// The node that it is asked about.
+    pub local_nd: u32,
+    /// Out: the number that the one has for the other.
+    pub nd: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// When to give up; [`QNET_TIMEOUT_REPLY`] counts.
+    pub timeout: qnet_timeout,
 }
 
 /// [`QNET_IOC_STRTOND`] and [`QNET_IOC_NDTOSTR`], on any socket.
@@ -316,6 +635,29 @@ pub const QNET_IOC_NDTOSTR: u32 = ioc(IOC_READ | IOC_WRITE, 8, size_of::<qnet_no
 pub const QNET_IOC_READ: u32 = ioc(IOC_READ | IOC_WRITE, 9, size_of::<qnet_transfer>());
 /// Writes bytes into a blocked client's reply area: [`qnet_transfer`].
 pub const QNET_IOC_WRITE: u32 = ioc(IOC_READ | IOC_WRITE, 10, size_of::<qnet_transfer>());
+/// Sends a pulse: [`qnet_send_pulse`].
+pub const QNET_IOC_SEND_PULSE: u32 = ioc(IOC_WRITE, 11, size_of::<qnet_send_pulse>());
+/// Tells once more who sent a message: [`qnet_rcvid_info`].
+pub const QNET_IOC_INFO: u32 = ioc(IOC_READ | IOC_WRITE, 12, size_of::<qnet_rcvid_info>());
+/// Says for whom the thread works: [`qnet_current`].
+pub const QNET_IOC_CURRENT: u32 = ioc(IOC_WRITE, 13, size_of::<qnet_current>());
+/// Makes a key for data or checks it: [`qnet_keydata`].
+pub const QNET_IOC_KEYDATA: u32 = ioc(IOC_READ | IOC_WRITE, 14, size_of::<qnet_keydata>());
+/// Delivers an event: [`qnet_deliver`].
+pub const QNET_IOC_DELIVER: u32 = ioc(IOC_WRITE, 15, size_of::<qnet_deliver>());
+/// Tells who a client is: [`qnet_client_info`].
+pub const QNET_IOC_CLIENT_INFO: u32 = ioc(IOC_READ | IOC_WRITE, 16, size_of::<qnet_client_info>());
+/// Tells whose server a connection leads to: [`qnet_connection_info`].
+pub const QNET_IOC_CONNECTION_INFO: u32 =
+    ioc(IOC_READ | IOC_WRITE, 17, size_of::<qnet_connection_info>());
+/// Says how the process calls a connection: [`qnet_coid`].
+pub const QNET_IOC_COID: u32 = ioc(IOC_WRITE, 18, size_of::<qnet_coid>());
+/// Says who may connect to a channel: [`qnet_access`].
+pub const QNET_IOC_ACCESS: u32 = ioc(IOC_WRITE, 19, size_of::<qnet_access>());
+/// Sends a signal: [`qnet_signal`].
+pub const QNET_IOC_SIGNAL: u32 = ioc(IOC_WRITE, 20, size_of::<qnet_signal>());
+/// Asks a node for its number of another: [`qnet_remote_nd`].
+pub const QNET_IOC_REMOTE_ND: u32 = ioc(IOC_READ | IOC_WRITE, 21, size_of::<qnet_remote_nd>());
 
 /// The name of the generic netlink family.
 pub const QNET_GENL_NAME: &str = "qnet";

@@ -36,11 +36,11 @@ macro_rules! layout {
             );
             $(
                 $table.add(
-                    format!("offsetof(struct {}, {})", stringify!($name), stringify!($field)),
+                    format!("offsetof(struct {}, {})", stringify!($name), c_name(stringify!($field))),
                     offset_of!($name, $field) as u64,
                 );
                 $table.add(
-                    format!("sizeof(((struct {} *)0)->{})", stringify!($name), stringify!($field)),
+                    format!("sizeof(((struct {} *)0)->{})", stringify!($name), c_name(stringify!($field))),
                     field_size(|value: &$name| size_of_val(&value.$field)) as u64,
                 );
             )*
@@ -57,6 +57,11 @@ macro_rules! numbers {
     ($table:expr, $($name:ident)*) => {
         $( $table.add(stringify!($name), $name as u64); )*
     };
+}
+
+/// A field's name in C, where it may be one that is a keyword here.
+fn c_name(field: &str) -> &str {
+    field.strip_prefix("r#").unwrap_or(field)
 }
 
 fn field_size<T: Default>(size: impl Fn(&T) -> usize) -> usize {
@@ -76,20 +81,47 @@ fn table() -> Table {
             nd, srcnd, pid, tid, chid, scoid, coid, priority, flags, msglen, srcmsglen, dstmsglen,
             type_id, reserved,
         }
-        qnet_receive { size, flags, buf, timeout, rcvid, reserved, info }
+        qnet_receive {
+            size, flags, buf, timeout, rcvid, reserved, info, pulse, status, reply, reply_error,
+            reserved2,
+        }
         qnet_reply { size, flags, rcvid, reserved, status, buf }
         qnet_error { size, flags, rcvid, error }
         qnet_transfer { size, flags, rcvid, reserved, offset, buf, timeout, done }
+        qnet_pulse { r#type, subtype, code, zero, value, scoid, reserved }
+        qnet_rcvid_info { size, flags, rcvid, reserved, info }
+        qnet_current { size, flags, rcvid, reserved }
+        qnet_keydata { size, flags, rcvid, op, key, newkey, data }
+        qnet_send_pulse { size, flags, priority, code, value }
+        qnet_event { notify, id, value, code, priority, reserved }
+        qnet_deliver { size, flags, rcvid, reserved, event }
+        qnet_client_info {
+            size, flags, scoid, ngroups, groups, nd, pid, sid, reserved, ruid, euid, suid, rgid, egid,
+            sgid,
+        }
+        qnet_connection_info { size, flags, nd, pid, chid, scoid, coid, reserved }
+        qnet_coid { size, coid }
+        qnet_access { size, flags, uid, gid, mode, reserved }
+        qnet_signal { size, flags, nd, pid, tid, signo, code, reserved, value, timeout }
+        qnet_remote_nd { size, flags, remote_nd, local_nd, nd, reserved, timeout }
         qnet_node_name { size, flags, string, len, used, nd, reserved, timeout }
     }
     numbers! { table,
         QNET_ABI_VERSION AF_QNET ETH_P_QNET IPPROTO_QNET QNET_NAME_MAX QNET_FQNN_MAX
-        QNET_PARTS_MAX QNET_SIDE_CHANNEL QNET_CHF_FIXED_PRIORITY QNET_CHF_SENDER_LEN
-        QNET_CHF_REPLY_LEN QNET_CHF_PRIVATE QNET_COF_CLOEXEC QNET_COF_NOSHARE QNET_TIMEOUT_SEND
-        QNET_TIMEOUT_RECEIVE QNET_TIMEOUT_REPLY QNET_ENOREMOTE QNET_ESRVRFAULT QNET_IOC_MAGIC
+        QNET_PARTS_MAX QNET_SIDE_CHANNEL QNET_CHF_FIXED_PRIORITY QNET_CHF_UNBLOCK
+        QNET_CHF_THREAD_DEATH QNET_CHF_DISCONNECT QNET_CHF_SENDER_LEN QNET_CHF_COID_DISCONNECT
+        QNET_CHF_REPLY_LEN QNET_CHF_PRIVATE QNET_CHF_REMOTE QNET_COF_CLOEXEC QNET_COF_NOSHARE
+        QNET_TIMEOUT_SEND QNET_TIMEOUT_RECEIVE QNET_TIMEOUT_REPLY QNET_PULSE_UNBLOCK
+        QNET_PULSE_DISCONNECT QNET_PULSE_THREADDEATH QNET_PULSE_COIDDEATH QNET_MI_UNBLOCK_REQ
+        QNET_MI_NET_CRED_DIRTY QNET_ENOREMOTE QNET_ESRVRFAULT QNET_RECEIVE_PULSE
+        QNET_KEYDATA_VERIFY QNET_KEYDATA_CALCULATE QNET_KEYDATA_CALCULATE_REUSE QNET_SIGEV_NONE
+        QNET_SIGEV_SIGNAL QNET_SIGEV_SIGNAL_CODE QNET_SIGEV_SIGNAL_THREAD QNET_SIGEV_PULSE
+        QNET_SIGEV_UNBLOCK QNET_DELIVER_VERIFY QNET_CONNECTION_DEAD QNET_IOC_MAGIC
         QNET_IOC_VERSION QNET_IOC_SEND QNET_IOC_RECEIVE QNET_IOC_REPLY QNET_IOC_ERROR
-        QNET_IOC_DETACH QNET_IOC_DESTROY QNET_IOC_STRTOND QNET_IOC_NDTOSTR
-        QNET_IOC_READ QNET_IOC_WRITE QNET_GENL_VERSION
+        QNET_IOC_DETACH QNET_IOC_DESTROY QNET_IOC_STRTOND QNET_IOC_NDTOSTR QNET_IOC_READ
+        QNET_IOC_WRITE QNET_IOC_SEND_PULSE QNET_IOC_INFO QNET_IOC_CURRENT QNET_IOC_KEYDATA
+        QNET_IOC_DELIVER QNET_IOC_CLIENT_INFO QNET_IOC_CONNECTION_INFO QNET_IOC_COID
+        QNET_IOC_ACCESS QNET_IOC_SIGNAL QNET_IOC_REMOTE_ND QNET_GENL_VERSION
         QNET_CMD_OPTION_SET QNET_CMD_OPTION_GET QNET_CMD_LINK_ADD QNET_CMD_LINK_DEL
         QNET_CMD_LINK_GET QNET_CMD_NODE_GET QNET_CMD_MAX QNET_A_OPTION QNET_A_VALUE QNET_A_IFNAME
         QNET_A_IFINDEX QNET_A_MAC QNET_A_MTU QNET_A_STATE QNET_A_ND QNET_A_NAME QNET_A_DOMAIN
