@@ -5,7 +5,6 @@
 
 #include <linux/capability.h>
 #include <linux/sched.h>
-#include <linux/sched/nice.h>
 #include <linux/sched/prio.h>
 #include <linux/sched/rt.h>
 #include <linux/sched/signal.h>

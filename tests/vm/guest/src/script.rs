@@ -78,7 +78,12 @@ operations! {
     WriteUntilError = 21,
     /// Reply how much of the message the receive stored.
     Pushed = 22,
+    /// Reply who the client is, as `struct qnet_client_info` says from `ngroups` on without the
+    /// address, and then the groups.
+    ClientInfo = 60,
 
+    /// On the control channel: set the mode of the work channel to the argument; reply how that went.
+    Mode = 160,
     /// On the control channel: go on receiving.
     Resume = 100,
     /// Answer what is held with the argument as status; reply what each answer said.

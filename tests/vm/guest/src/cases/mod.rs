@@ -11,6 +11,8 @@ mod load;
 mod long;
 mod names;
 mod order;
+mod priority;
+mod rights;
 mod signals;
 mod sockets;
 mod structs;
@@ -92,6 +94,8 @@ pub const SUITES: &[Suite] = &[
     suite("structs", structs::CASES),
     suite("load", load::CASES),
     suite("long", long::CASES),
+    suite("rights", rights::CASES),
+    suite("priority", priority::CASES),
 ];
 
 const fn suite(name: &'static str, cases: &'static [Case]) -> Suite {
