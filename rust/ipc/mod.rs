@@ -235,6 +235,7 @@ mod tests {
                 srcnd: 0,
                 srcmsglen: 1,
                 dstmsglen: 0,
+                client_changed: false,
             };
             let payload = Some(Payload::Copied(bytes));
             Transaction::new(&self.node, client, sender, payload, GFP_KERNEL)

@@ -176,3 +176,76 @@ fn reachable(own: Sched, priority: i16) -> Sched {
         allowed
     }
 }
+
+#[kunit_tests(qnet_ipc_priority)]
+mod tests {
+    use super::*;
+    use crate::{
+        knet::net::{
+            per_net,
+            Net, //
+        },
+        node::Nodes,
+    };
+    use kernel::sync::Arc;
+
+    /// What runs at the priority of a message runs so until it is given back.
+    #[test]
+    fn a_thread_has_one_loan_at_a_time() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        lent.lend(&node, 1, 7, 5);
+        assert_eq!(caller_priority(), 5);
+        lent.lend(&node, 2, 7, 30);
+        assert_eq!(caller_priority(), 30);
+        // The first message is answered, and it is not for it that the thread runs so.
+        lent.give_back(1);
+        assert_eq!(caller_priority(), 30);
+        lent.give_back(2);
+        assert_eq!(me.scheduled(), own);
+        assert!(lent.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_loan_ends_with_what_it_was_for() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        // A pulse: nothing that is answered ends it.
+        lent.lend(&node, 0, 7, 4);
+        lent.give_back(0);
+        assert_eq!(caller_priority(), 4);
+        lent.give_back_mine();
+        assert_eq!(me.scheduled(), own);
+        lent.lend(&node, 3, 7, 4);
+        lent.channel_gone(8);
+        assert_eq!(caller_priority(), 4);
+        lent.channel_gone(7);
+        assert_eq!(me.scheduled(), own);
+        // Its own priority is not lent to it.
+        lent.lend(&node, 4, 7, caller_priority());
+        assert!(lent.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_set_meanwhile_stays() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        lent.lend(&node, 1, 7, 4);
+        let mut set = own;
+        set.sched.nice = 3;
+        me.schedule(&set)?;
+        lent.lend(&node, 2, 7, 25);
+        assert_eq!(caller_priority(), 25);
+        lent.give_back(2);
+        assert_eq!(me.scheduled(), set);
+        me.schedule(&own)
+    }
+}

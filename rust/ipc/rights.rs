@@ -257,3 +257,83 @@ pub(crate) fn claim_may_signal(claim: &Claim, target: &Process) -> Result {
         Err(EPERM)
     }
 }
+
+#[kunit_tests(qnet_ipc_rights)]
+mod tests {
+    use super::*;
+    use crate::{
+        knet::net::{
+            per_net,
+            Net, //
+        },
+        node::Nodes,
+    };
+
+    fn said(uid: u32, gid: u32) -> Credentials {
+        Credentials {
+            ruid: uid,
+            euid: uid,
+            suid: uid,
+            rgid: gid,
+            egid: gid,
+            sgid: gid,
+            ngroups: 1,
+            groups: [5, 0, 0, 0, 0, 0, 0, 0],
+            ..Credentials::default()
+        }
+    }
+
+    #[test]
+    fn a_claim_counts_after_it_was_mapped() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let root = Claim::new(&node, &said(0, 0));
+        assert_eq!((root.ids.euid, root.ids.egid), (99, 99));
+        assert!(!root.is_root && root.groups().is_empty());
+        let user = Claim::new(&node, &said(1000, 100));
+        assert_eq!((user.ids.ruid, user.ids.sgid), (1000, 100));
+        assert!(user.is_in_group(5) && user.is_in_group(100) && !user.is_in_group(0));
+        let nobody = claim_of(&node, None);
+        assert!(!nobody.is_in_group(0) && nobody.ids == Ids::NOBODY);
+        // A number that cannot be is nobody's.
+        assert_eq!(Claim::new(&node, &said(NO_ID, 1)).ids.euid, NO_ID);
+        Ok(())
+    }
+
+    #[test]
+    fn a_door_is_open_until_it_is_closed() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let door = Arc::pin_init(Door::new(), GFP_KERNEL)?;
+        let user = Claim::new(&node, &said(1000, 100));
+        let nobody = claim_of(&node, None);
+        assert!(door.admits(&node, &user) && door.admits(&node, &nobody));
+        door.change(&node, Some(7), Some(5), 0o020)?;
+        assert!(door.admits(&node, &user) && !door.admits(&node, &nobody));
+        door.change(&node, None, None, 0o200)?;
+        assert!(!door.admits(&node, &user));
+        // A thread of the kernel has every capability.
+        assert!(door.admits_caller(&node));
+        Ok(())
+    }
+
+    #[test]
+    fn a_change_is_told_once() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let claims = Claims::new(Claim::new(&node, &said(1, 1)))?;
+        claims.replace(Claim::new(&node, &said(1, 1)));
+        assert!(!claims.take_change());
+        claims.replace(Claim::new(&node, &said(2, 1)));
+        assert!(claims.take_change());
+        assert!(!claims.take_change());
+        claims.keep_change();
+        assert!(claims.take_change());
+        assert_eq!(claims.get().ids.euid, 2);
+        Ok(())
+    }
+
+    #[test]
+    fn signals_go_by_the_rule() -> Result {
+        let init = Pid::from_nr(1).ok_or(ESRCH)?;
+        caller_may_signal(&init)?;
+        caller_may_signal(&Pid::of_caller())
+    }
+}

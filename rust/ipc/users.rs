@@ -195,3 +195,49 @@ fn refused(node: &Node) -> Error {
     node.stats.count(Counter::UserLimit);
     EAGAIN
 }
+
+#[kunit_tests(qnet_ipc_users)]
+mod tests {
+    use super::*;
+    use crate::{
+        knet::{
+            net::per_net,
+            new_spinlock_bh, //
+        },
+        node::Nodes,
+    };
+
+    #[test]
+    fn a_user_is_known_while_he_has_something() -> Result {
+        let users = Arc::pin_init(new_spinlock_bh!(KVec::new(), "qnet_test"), GFP_KERNEL)?;
+        let one = enter(&users, 1, Thing::Channel)?;
+        let two = enter(&users, 1, Thing::Connection)?;
+        assert!(Arc::ptr_eq(one.user(), two.user()));
+        let other = enter(&users, 2, Thing::Channel)?;
+        assert!(!Arc::ptr_eq(one.user(), other.user()));
+        assert_eq!(users.lock().len(), 2);
+        drop((one, two));
+        // Who has nothing makes room when another comes.
+        let third = enter(&users, 3, Thing::Channel)?;
+        assert_eq!(users.lock().len(), 2);
+        assert_eq!(third.user().thing(Thing::Channel).load(Relaxed), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_charged_is_given_back() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let owned = charge(&node, Thing::Connection)?;
+        let user = owned.user().clone();
+        let before = user.thing(Thing::Connection).load(Relaxed);
+        {
+            let _messages = [user.message(&node, 100)?, user.message(&node, 23)?];
+            assert_eq!(user.messages.load(Relaxed), 2);
+            assert_eq!(user.bytes.load(Relaxed), 123);
+        }
+        drop(owned);
+        assert!(user.messages.load(Relaxed) == 0 && user.bytes.load(Relaxed) == 0);
+        assert_eq!(user.thing(Thing::Connection).load(Relaxed), before - 1);
+        Ok(())
+    }
+}
