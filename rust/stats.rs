@@ -75,10 +75,20 @@ counters! {
     ServerMsgs = "kif server_msgs",
     /// Sends of other nodes that found the channel's queue full and were told to try again.
     ServerBusy = "kif server_busy",
+    /// Pulses put into the queue of a channel here.
+    Pulses = "kif pulses",
+    /// Pulses that found no room.
+    PulsesLost = "kif pulses_lost",
+    /// Events of other nodes that could not be delivered.
+    EventsLost = "kif events_lost",
+    /// Clients of other nodes that wanted to leave.
+    ServerUnblock = "kif server_unblock",
     /// Requests for a client's memory that found too many outstanding and were told to try again.
     ReadBusy = "kif read_busy",
     /// CONNECTs that a channel's rights refused.
     ConnectRefused = "kif connect_refused",
+    /// Pulses and signals of other nodes that their sender may not send to that process.
+    SignalRefused = "kif signal_refused",
     /// Calls that failed because a user has as much as one may have.
     UserLimit = "kif user_limit",
     /// Messages after which a receiver ran at another priority than its own.

@@ -41,24 +41,35 @@ impl Argument {
         Self { address, size }
     }
 
+    /// Where it is in the program's memory.
+    pub(super) fn address(&self) -> usize {
+        self.address
+    }
+
     /// Reads the structure, which begins with its size.
     ///
     /// Errors: `EFAULT`; `EINVAL` when the size is not the one that the number names, or too
     /// small; `E2BIG` when bytes are set that this module does not know.
     pub(super) fn read<T: FromBytes>(&self) -> Result<T> {
-        let known = size_of::<T>();
-        if self.size < known || self.size > LONGEST {
+        self.read_since(size_of::<T>())
+    }
+
+    /// The same for a structure that has grown: once it had `least` bytes, and what a program does
+    /// not know of it is zero.
+    pub(super) fn read_since<T: FromBytes>(&self, least: usize) -> Result<T> {
+        if self.size < least || self.size > LONGEST {
             return Err(EINVAL);
         }
+        let known = size_of::<T>();
         let mut reader = UserSlice::new(UserPtr::from_addr(self.address), self.size).reader();
         let mut bytes = [0; LONGEST_KNOWN];
         let bytes = bytes.get_mut(..known).ok_or(EINVAL)?;
-        reader.read_slice(bytes)?;
+        reader.read_slice(bytes.get_mut(..known.min(self.size)).ok_or(EINVAL)?)?;
         let said = bytes.first_chunk::<4>().ok_or(EINVAL)?;
         if u32::from_ne_bytes(*said) as usize != self.size {
             return Err(EINVAL);
         }
-        let mut rest = self.size - known;
+        let mut rest = self.size.saturating_sub(known);
         while rest > 0 {
             let mut chunk = [0; CHUNK];
             let chunk = chunk.get_mut(..rest.min(CHUNK)).ok_or(EINVAL)?;
@@ -71,12 +82,14 @@ impl Argument {
         T::read_from_bytes(bytes).map_err(|_| EINVAL)
     }
 
-    /// Writes the structure back. Fields that only a longer structure has keep the zeroes in them.
+    /// Writes the structure back, as far as the program knows it. Fields that only a longer structure has
+    /// keep the zeroes in them.
     ///
     /// Errors: `EFAULT`.
     pub(super) fn write<T: IntoBytes + Immutable>(&self, value: &T) -> Result {
         let mut writer = UserSlice::new(UserPtr::from_addr(self.address), self.size).writer();
-        writer.write_slice(value.as_bytes())
+        let bytes = value.as_bytes();
+        writer.write_slice(bytes.get(..self.size).unwrap_or(bytes))
     }
 }
 
@@ -91,6 +104,12 @@ const _: () = {
     assert!(size_of::<uapi::MsgError>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::Transfer>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::NodeName>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::RcvidInfo>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::SendPulse>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::Deliver>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::ConnectionInfo>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::Coid>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::FreeScoid>() <= LONGEST_KNOWN);
 };
 
 /// Looks at a field that must be zero.
@@ -118,9 +137,11 @@ pub(super) fn buffer(buf: &uapi::Buf) -> Result<UserBuf> {
 /// Errors: `EINVAL` for states that do not exist or reserved bytes that are set.
 pub(super) fn timeout(timeout: &uapi::Timeout) -> Result<Timeout> {
     reserved(timeout.reserved == 0)?;
+    let absolute = timeout.states & uapi::QNET_TIMEOUT_ABSOLUTE != 0;
+    let states = timeout.states & !uapi::QNET_TIMEOUT_ABSOLUTE;
     Ok(Timeout {
-        states: TimeoutStates::new(timeout.states).ok_or(EINVAL)?,
+        states: TimeoutStates::new(states).ok_or(EINVAL)?,
         ns: timeout.ns,
-        deadline: None,
+        deadline: absolute.then_some(timeout.ns),
     })
 }

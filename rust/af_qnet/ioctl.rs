@@ -17,14 +17,18 @@ use super::{
         current,
         works_for, //
     },
+    events,
+    info,
     QnetSocket, //
 };
 use crate::{
     ipc::{
+        channel::Received,
         connection::Request,
+        parked::Call,
+        pulse::Pulse,
         transaction::{
             self,
-            Client,
             Payload,
             Timeout,
             Transaction, //
@@ -45,6 +49,7 @@ use crate::{
     },
     uapi, //
 };
+use core::mem::offset_of;
 use kernel::{
     ioctl::{
         _IOC_NR,
@@ -78,9 +83,15 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
         8 => ndtostr(socket, &argument)?,
         9 => read(socket, &argument)?,
         10 => write(socket, &argument)?,
+        11 => events::send_pulse(socket, &argument)?,
+        12 => info::info(socket, &argument)?,
         13 => current(socket, &argument)?,
+        15 => events::deliver(socket, &argument)?,
         16 => client_info(socket, &argument)?,
+        17 => info::connection_info(socket, &argument)?,
+        18 => info::coid(socket, &argument)?,
         19 => access(socket, &argument)?,
+        22 => info::free_scoid(socket, &argument)?,
         _ => return Err(ENOTTY),
     }
     Ok(0)
@@ -104,6 +115,7 @@ fn send(socket: &QnetSocket, argument: &Argument) -> Result {
         reply: buffer(&send.reply)?,
         timeout: timeout(&send.timeout)?,
         coid: send.coid,
+        call: Call::new(argument.address(), send),
     };
     let (status, replied) = socket.connection()?.send(&request)?;
     send.status = status;
@@ -113,30 +125,85 @@ fn send(socket: &QnetSocket, argument: &Argument) -> Result {
 
 #[inline(never)]
 fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
-    let mut receive: uapi::Receive = argument.read()?;
-    reserved(receive.flags == 0 && receive.reserved == 0)?;
+    // At first there were neither pulses nor a reply in it.
+    let mut receive: uapi::Receive = argument.read_since(offset_of!(uapi::Receive, pulse))?;
+    let known = receive.flags & !uapi::QNET_RECEIVE_PULSE == 0;
+    reserved(known && receive.reserved == 0 && receive.reserved2 == 0)?;
+    reserved(receive.reply_error == 0)?;
     let into = buffer(&receive.buf)?;
+    let answer = buffer(&receive.reply)?;
     // Messages that fail here do not prolong the wait for the next.
     let timeout = timeout(&receive.timeout)?.fixed_in_receive();
     let channel = socket.own_channel()?;
+    channel.process.thread_calls()?;
+    if receive.rcvid != 0 {
+        // The call goes on, because nobody would come back for the next message otherwise.
+        let replied = channel
+            .process
+            .reply(receive.rcvid, receive.status, &answer);
+        channel.process.lent.give_back(receive.rcvid);
+        receive.reply_error = replied.err().map_or(0, |error| -error.to_errno());
+    }
     channel.process.lent.give_back_mine();
+    let only_pulses = receive.flags & uapi::QNET_RECEIVE_PULSE != 0;
+    match next(channel, &timeout, only_pulses, &into)? {
+        Next::Pulse(pulse) => {
+            receive.rcvid = 0;
+            receive.pulse = pulse_of(&pulse);
+            // A pulse that cannot be given to the server is lost, as on Neutrino.
+            argument.write(&receive)?;
+            works_for(channel, 0, pulse.priority);
+        }
+        Next::Message(transaction, rcvid) => {
+            receive.rcvid = rcvid;
+            receive.info = info::message_info(channel, &transaction);
+            argument
+                .write(&receive)
+                .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
+            works_for(channel, rcvid, transaction.sender.priority);
+        }
+    }
+    Ok(())
+}
+
+/// What a receiver got.
+enum Next {
+    Pulse(Pulse),
+    /// A message, which has been copied, and its rcvid.
+    Message(Arc<Transaction>, i32),
+}
+
+/// Waits for a pulse, or for a message whose bytes can be copied.
+fn next(
+    channel: &Arc<Channel>,
+    timeout: &Timeout,
+    only_pulses: bool,
+    into: &UserBuf,
+) -> Result<Next> {
     loop {
-        let (transaction, payload) = channel.receive(&timeout)?;
-        let msglen = match copy(&transaction, &payload, &into) {
+        let (transaction, payload) = match channel.receive(timeout, only_pulses)? {
+            Received::Pulse(pulse) => return Ok(Next::Pulse(pulse)),
+            Received::Message(transaction, payload) => (transaction, payload),
+        };
+        let msglen = match copy(&transaction, &payload, into) {
             Ok(Some(msglen)) => msglen,
             // Only the sender's memory was at fault, or the sender is gone.
             Ok(None) => continue,
             Err(error) => return Err(failed(&transaction, error)),
         };
         drop(payload);
-        let rcvid = deliver(channel, &transaction).map_err(|error| failed(&transaction, error))?;
-        receive.rcvid = rcvid;
-        receive.info = info(channel, &transaction, msglen);
-        argument
-            .write(&receive)
-            .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
-        works_for(channel, rcvid, transaction.sender.priority);
-        return Ok(());
+        let rcvid =
+            deliver(channel, &transaction, msglen).map_err(|error| failed(&transaction, error))?;
+        return Ok(Next::Message(transaction, rcvid));
+    }
+}
+
+fn pulse_of(pulse: &Pulse) -> uapi::Pulse {
+    uapi::Pulse {
+        code: pulse.code,
+        value: pulse.value,
+        scoid: pulse.scoid,
+        ..uapi::Pulse::default()
     }
 }
 
@@ -172,48 +239,16 @@ fn copy(
 }
 
 /// Gives a message that was copied its rcvid.
-fn deliver(channel: &Channel, transaction: &Arc<Transaction>) -> Result<i32> {
+fn deliver(channel: &Channel, transaction: &Arc<Transaction>, msglen: usize) -> Result<i32> {
     let rcvid = channel.process.received(transaction.clone())?;
     if channel.is_destroyed() {
         // Destroyed in between: who did it may have searched the table before it was there.
         channel.process.withdraw(rcvid, -ESRCH.to_errno());
         return Err(ESRCH);
     }
+    transaction.given(rcvid, msglen);
     transaction.check_sender();
     Ok(rcvid)
-}
-
-fn info(channel: &Channel, transaction: &Transaction, msglen: usize) -> uapi::MsgInfo {
-    let sender = &transaction.sender;
-    let (nd, pid, scoid) = match &transaction.client {
-        Client::Thread {
-            connection,
-            process,
-        } => (0, process.nr(), connection.scoid()),
-        Client::Remote { server, .. } => {
-            (u32::from(server.peer.nd), server.client_pid, server.scoid)
-        }
-    };
-    uapi::MsgInfo {
-        nd,
-        srcnd: sender.srcnd,
-        pid,
-        tid: sender.tid,
-        chid: channel.chid,
-        scoid,
-        coid: sender.coid,
-        priority: sender.priority,
-        flags: if sender.client_changed {
-            uapi::QNET_MI_NET_CRED_DIRTY
-        } else {
-            0
-        },
-        msglen: msglen as i64,
-        srcmsglen: sender.srcmsglen,
-        dstmsglen: sender.dstmsglen,
-        type_id: 0,
-        reserved: 0,
-    }
 }
 
 #[inline(never)]
@@ -232,7 +267,7 @@ fn reply(socket: &QnetSocket, argument: &Argument) -> Result {
 fn error(socket: &QnetSocket, argument: &Argument) -> Result {
     let error: uapi::MsgError = argument.read()?;
     reserved(error.flags == 0)?;
-    if !(0..=transaction::MAX_ERRNO).contains(&error.error) {
+    if !(-1..=transaction::MAX_ERRNO).contains(&error.error) {
         return Err(EINVAL);
     }
     let process = socket.caller()?;

@@ -11,6 +11,8 @@
 mod access;
 mod argument;
 mod current;
+mod events;
+mod info;
 mod ioctl;
 
 use crate::{

@@ -2,11 +2,15 @@
 
 //! A channel: where a process receives.
 //!
-//! Messages wait by priority, and among equals in the order in which they came. A channel belongs
-//! to the process that made it.
+//! Messages and pulses wait by priority, and among equals in the order in which they came. A
+//! channel belongs to the process that made it.
 
 use super::{
     process::Process,
+    pulse::{
+        self,
+        Pulse, //
+    },
     rights::Door,
     server,
     transaction::{
@@ -36,6 +40,7 @@ use crate::{
     uapi, //
 };
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::Arc, //
 };
@@ -43,13 +48,77 @@ use kernel::{
 /// The most messages that other nodes may have waiting in one channel. A local client that sends
 /// is blocked, so that their number is that of the threads.
 const MAX_REMOTE_QUEUED: usize = 1024;
+/// The most pulses of programs that wait in one channel. Those of the module come on top: there are
+/// not more of them than clients and messages.
+const MAX_PULSES: usize = 4096;
+
+/// What waits in a channel.
+enum Item {
+    Message(Arc<Transaction>),
+    Pulse(Pulse),
+}
+
+impl Item {
+    fn priority(&self) -> i16 {
+        match self {
+            Item::Message(transaction) => transaction.sender.priority,
+            Item::Pulse(pulse) => pulse.priority,
+        }
+    }
+}
+
+/// What a receiver gets.
+pub(crate) enum Received {
+    /// A message, and what came with it.
+    Message(Arc<Transaction>, Arc<Payload>),
+    /// A pulse.
+    Pulse(Pulse),
+}
 
 /// What changes, under the channel's lock.
 struct Inner {
-    /// The message to be received next is the last: the lowest priority comes first, and among
-    /// equals the newest.
-    queue: KVec<Arc<Transaction>>,
+    /// What is to be received next is the last: the lowest priority comes first, and among equals
+    /// the newest.
+    queue: KVec<Item>,
+    /// How many of them are pulses.
+    pulses: usize,
     destroyed: bool,
+}
+
+impl Inner {
+    fn insert(&mut self, item: Item) -> Result {
+        self.queue.reserve(1, atomic_account() | __GFP_NOWARN)?;
+        let priority = item.priority();
+        let is_pulse = matches!(item, Item::Pulse(_));
+        let place = self
+            .queue
+            .partition_point(|other| other.priority() < priority);
+        self.queue
+            .insert_within_capacity(place, item)
+            .map_err(|_| ENOMEM)?;
+        self.pulses += usize::from(is_pulse);
+        Ok(())
+    }
+
+    /// Takes what is at that place.
+    fn take(&mut self, place: usize) -> Option<Item> {
+        let item = self.queue.remove(place).ok()?;
+        self.pulses -= usize::from(matches!(item, Item::Pulse(_)));
+        Some(item)
+    }
+
+    /// Takes what is to be received next, of pulses alone if `only_pulses`.
+    fn take_next(&mut self, only_pulses: bool) -> Option<Item> {
+        let place = match only_pulses {
+            false => self.queue.len().checked_sub(1)?,
+            true if self.pulses == 0 => return None,
+            true => self
+                .queue
+                .iter()
+                .rposition(|item| matches!(item, Item::Pulse(_)))?,
+        };
+        self.take(place)
+    }
 }
 
 /// Where a process receives.
@@ -64,9 +133,12 @@ pub(crate) struct Channel {
     pub(crate) door: Door,
     #[pin]
     inner: SpinLockBh<Inner>,
-    /// Receivers wait here.
+    /// Receivers of messages and pulses wait here.
     #[pin]
     arrivals: WaitQueue,
+    /// Receivers of pulses alone wait here.
+    #[pin]
+    pulse_arrivals: WaitQueue,
 }
 
 impl Channel {
@@ -86,27 +158,34 @@ impl Channel {
                 door <- Door::new(),
                 inner <- new_spinlock_bh!(Inner {
                     queue: KVec::new(),
+                    pulses: 0,
                     destroyed: false,
                 }),
                 arrivals <- WaitQueue::new(),
+                pulse_arrivals <- WaitQueue::new(),
             }),
             GFP_KERNEL_ACCOUNT,
         )
     }
 
+    /// Whether it was made with one of these flags.
+    pub(crate) fn has(&self, flags: u32) -> bool {
+        self.flags & flags != 0
+    }
+
     /// Whether only its own process may connect to it.
     pub(crate) fn is_private(&self) -> bool {
-        self.flags & uapi::QNET_CHF_PRIVATE != 0
+        self.has(uapi::QNET_CHF_PRIVATE)
     }
 
     /// Whether other nodes may connect to it when not all channels are open to them.
     pub(crate) fn is_marked(&self) -> bool {
-        self.flags & uapi::QNET_CHF_REMOTE != 0
+        self.has(uapi::QNET_CHF_REMOTE)
     }
 
     /// Whether a receiver gets the priority of what it receives.
     pub(crate) fn lends(&self) -> bool {
-        self.flags & uapi::QNET_CHF_FIXED_PRIORITY == 0
+        !self.has(uapi::QNET_CHF_FIXED_PRIORITY)
     }
 
     /// Whether it has been destroyed.
@@ -124,20 +203,34 @@ impl Channel {
             if inner.destroyed {
                 return Err(ESRCH);
             }
-            if remote && inner.queue.len() >= MAX_REMOTE_QUEUED {
+            if remote && inner.queue.len() - inner.pulses >= MAX_REMOTE_QUEUED {
                 return Err(EAGAIN);
             }
-            inner.queue.reserve(1, atomic_account())?;
-            let priority = transaction.sender.priority;
-            let place = inner
-                .queue
-                .partition_point(|other| other.sender.priority < priority);
-            inner
-                .queue
-                .insert_within_capacity(place, transaction.clone())
-                .map_err(|_| ENOMEM)?;
+            inner.insert(Item::Message(transaction.clone()))?;
         }
         self.process.node.stats.count(Counter::ServerMsgs);
+        self.arrivals.wake_one();
+        Ok(())
+    }
+
+    /// Puts a pulse into the queue and wakes a receiver. `limited` is for those of programs. Legal in
+    /// softirq; no lock may be held.
+    ///
+    /// Errors: `ESRCH` when the channel is destroyed, `EAGAIN` when too many wait, `ENOMEM`.
+    pub(crate) fn queue_pulse(&self, pulse: Pulse, limited: bool) -> Result {
+        {
+            let mut inner = self.inner.lock();
+            if inner.destroyed {
+                return Err(ESRCH);
+            }
+            if limited && inner.pulses >= MAX_PULSES {
+                return Err(EAGAIN);
+            }
+            inner.insert(Item::Pulse(pulse))?;
+        }
+        self.process.node.stats.count(Counter::Pulses);
+        // Either kind of receiver takes it; who comes too late waits on.
+        self.pulse_arrivals.wake_one();
         self.arrivals.wake_one();
         Ok(())
     }
@@ -146,13 +239,36 @@ impl Channel {
     pub(crate) fn forget(&self, transaction: &Arc<Transaction>) {
         let forgotten = {
             let mut inner = self.inner.lock();
-            let place = inner
-                .queue
-                .iter()
-                .position(|other| Arc::ptr_eq(other, transaction));
-            place.and_then(|place| inner.queue.remove(place).ok())
+            let place = inner.queue.iter().position(
+                |item| matches!(item, Item::Message(other) if Arc::ptr_eq(other, transaction)),
+            );
+            place.and_then(|place| inner.take(place))
         };
         drop(forgotten);
+    }
+
+    /// The client of that rcvid is answered: a pulse that says that it wants to leave is no more
+    /// true.
+    pub(super) fn withdraw_unblock(&self, rcvid: i32) {
+        let mut inner = self.inner.lock();
+        let place = inner
+            .queue
+            .iter()
+            .position(|item| matches!(item, Item::Pulse(pulse) if pulse.is_unblock_of(rcvid)));
+        // A pulse has nothing that is dropped.
+        let _ = place.and_then(|place| inner.take(place));
+    }
+
+    /// The message, queued or received, that `wanted` holds for.
+    pub(super) fn find(&self, wanted: impl Fn(&Transaction) -> bool) -> Option<Arc<Transaction>> {
+        let queued = {
+            let inner = self.inner.lock();
+            inner.queue.iter().find_map(|item| match item {
+                Item::Message(transaction) if wanted(transaction) => Some(transaction.clone()),
+                _ => None,
+            })
+        };
+        queued.or_else(|| self.process.find_received(wanted))
     }
 
     /// Takes a message that `wanted` holds for out of the queue.
@@ -161,43 +277,56 @@ impl Channel {
         let place = inner
             .queue
             .iter()
-            .position(|transaction| wanted(transaction))?;
-        inner.queue.remove(place).ok()
+            .position(|item| matches!(item, Item::Message(transaction) if wanted(transaction)))?;
+        match inner.take(place) {
+            Some(Item::Message(transaction)) => Some(transaction),
+            _ => None,
+        }
     }
 
-    /// Blocks until there is a message, and takes it. Process context.
+    /// Blocks until there is a message or a pulse, and takes it; or a pulse, if `only_pulses`.
+    /// Process context.
     ///
     /// Errors: `ESRCH` when the channel is destroyed, `EINTR`, `ETIMEDOUT`.
-    pub(crate) fn receive(&self, timeout: &Timeout) -> Result<(Arc<Transaction>, Arc<Payload>)> {
+    pub(crate) fn receive(&self, timeout: &Timeout, only_pulses: bool) -> Result<Received> {
         let deadline = timeout.states.runs_in_receive().then(|| timeout.deadline());
         loop {
-            let transaction = self.next(deadline)?;
-            // A message that was given up a moment ago is passed over.
-            if let Ok(payload) = transaction.receive() {
-                return Ok((transaction, payload));
+            match self.next(deadline, only_pulses)? {
+                Item::Pulse(pulse) => return Ok(Received::Pulse(pulse)),
+                // A message that was given up a moment ago is passed over.
+                Item::Message(transaction) => {
+                    if let Ok(payload) = transaction.receive() {
+                        return Ok(Received::Message(transaction, payload));
+                    }
+                }
             }
         }
     }
 
-    fn next(&self, deadline: Option<u64>) -> Result<Arc<Transaction>> {
+    fn next(&self, deadline: Option<u64>, only_pulses: bool) -> Result<Item> {
+        let arrivals = match only_pulses {
+            false => &self.arrivals,
+            true => &self.pulse_arrivals,
+        };
         let mut inner = self.inner.lock();
+        let mut ended = None;
         loop {
             if inner.destroyed {
                 return Err(ESRCH);
             }
-            if let Some(transaction) = inner.queue.pop() {
-                return Ok(transaction);
-            }
-            let error = match self.arrivals.wait(&mut inner, deadline) {
-                Wait::Woken => continue,
-                Wait::TimedOut => ETIMEDOUT,
-                Wait::Signal => EINTR,
-            };
             // A wake-up that came together with the end of the wait belongs to this thread: if it
-            // left without the message, no other would come for it.
-            if inner.queue.is_empty() && !inner.destroyed {
+            // left without what came, no other would come for it.
+            if let Some(item) = inner.take_next(only_pulses) {
+                return Ok(item);
+            }
+            if let Some(error) = ended {
                 return Err(error);
             }
+            ended = match arrivals.wait(&mut inner, deadline) {
+                Wait::Woken => None,
+                Wait::TimedOut => Some(ETIMEDOUT),
+                Wait::Signal => Some(EINTR),
+            };
         }
     }
 
@@ -219,22 +348,35 @@ impl Channel {
     /// Process context. Says whether there was anything to destroy: the second time there is not.
     /// `until` is how long it may take to tell other nodes.
     pub(crate) fn destroy(self: &Arc<Self>, until: Patience) -> bool {
-        {
+        let pulses = {
             let mut inner = self.inner.lock();
             if inner.destroyed {
                 return false;
             }
             inner.destroyed = true;
-        }
+            inner.pulses
+        };
         self.arrivals.wake_all();
+        self.pulse_arrivals.wake_all();
         self.process.remove_channel(self);
         // Who is on this node need not wait for the others. Other nodes are told before their sends
         // are failed here, because their clients learn the end of their sends from it.
         self.fail_if(Transaction::is_local, Event::ServerGone, ESRCH);
+        pulse::channel_died(&self.process.node, self);
         server::channel_gone(self, until);
         self.fail_if(|_| true, Event::ServerGone, ESRCH);
         self.process.lent.channel_gone(self.chid);
+        if pulses != 0 {
+            self.drop_pulses();
+        }
         self.process.node.stats.leave(Gauge::Channels);
         true
+    }
+
+    /// Drops what is left in the queue of a channel that takes nothing any more.
+    fn drop_pulses(&self) {
+        let mut inner = self.inner.lock();
+        inner.queue.retain(|item| !matches!(item, Item::Pulse(_)));
+        inner.pulses = 0;
     }
 }

@@ -9,25 +9,38 @@ use super::{
         credentials,
         Told, //
     },
+    parked::{
+        Call,
+        Parked,
+        ParkedSends, //
+    },
     pins::Pins,
     process::{
         ClientKey,
         Process, //
     },
+    pulse::{
+        self,
+        Pulse, //
+    },
     requests::Memory,
+    rights::caller_may_signal,
     transaction::{
         Client,
         Outcome,
         Payload,
         Sender,
         Timeout,
-        Transaction, //
+        Transaction,
+        Waited,
+        Way, //
     },
     users::{
         self,
         Owned,
         Thing, //
     },
+    vtids::Threads,
 };
 use crate::{
     knet::{
@@ -38,11 +51,12 @@ use crate::{
             self,
             Pid, //
         },
-        priority::caller_priority,
         skb::Context,
         timer::now_ns,
         user::UserBuf,
         wait::{
+            pending_signal,
+            Signal,
             Wait,
             WaitQueue, //
         },
@@ -67,10 +81,12 @@ use crate::{
             },
         },
         wire::kif::{
+            self,
             Connect,
             Credentials,
             Message,
             MsgSend,
+            PulseInfo,
             Unblock,
             Vtid,
             CONNECT_DATA_MAX, //
@@ -79,7 +95,8 @@ use crate::{
     stats::{
         Counter,
         Gauge, //
-    }, //
+    },
+    uapi, //
 };
 use core::cell::Cell;
 use kernel::{
@@ -88,6 +105,10 @@ use kernel::{
         atomic::{
             Atomic,
             Relaxed, //
+        },
+        barrier::{
+            smp_mb,
+            Full, //
         },
         Arc, //
     },
@@ -142,6 +163,8 @@ pub(crate) struct Request {
     pub(crate) timeout: Timeout,
     /// The caller's name for the connection.
     pub(crate) coid: i32,
+    /// Which call it is, for a thread that comes back to it.
+    pub(crate) call: Call,
 }
 
 impl Request {
@@ -172,6 +195,17 @@ pub(crate) struct Connection {
     client_id: Atomic<u32>,
     /// The most bytes of data that a message may bring, as the server's node said.
     most: Atomic<u32>,
+    /// Whether a sender may want to leave whose message went with a CONNECT.
+    unblocks_due: Atomic<bool>,
+    /// The number by which its process calls it; -1: it did not say.
+    coid: Atomic<i32>,
+    /// The threads that have sent on it: by their rcvids in the table of a server of this node, by
+    /// their client handles otherwise.
+    #[pin]
+    threads: Threads,
+    /// Sends whose threads had to leave the kernel, and come back.
+    #[pin]
+    parked: ParkedSends,
     /// The connections of processes that inherited this one, or were passed it: each is a client of
     /// its own.
     #[pin]
@@ -210,20 +244,40 @@ impl Connection {
                 told <- Told::new(),
                 client_id: Atomic::new(0),
                 most: Atomic::new(u32::MAX),
+                unblocks_due: Atomic::new(false),
+                coid: Atomic::new(-1),
+                threads <- Threads::new(),
+                parked <- ParkedSends::new(),
                 heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
                 changed <- WaitQueue::new(),
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
-        if let Target::There { peer, .. } = &connection.target {
-            peer.enter()?;
-            let entered = node.ipc.clients.lock().insert(connection.clone());
-            let client_id = entered.inspect_err(|_| peer.leave())?;
-            connection.client_id.store(client_id, Relaxed);
-            node.stats.enter(Gauge::NetClient);
+        // A process that has inherited the socket and made none of its own is not in the table, and
+        // no event can name its connections.
+        let process = Process::of_caller(node).ok();
+        if let Some(process) = &process {
+            process.add_connection(connection.clone())?;
         }
+        connection.enter().inspect_err(|_| {
+            if let Some(process) = &process {
+                process.remove_connection(&connection);
+            }
+        })?;
         Ok(connection)
+    }
+
+    /// Enters a connection to another node into this node's table.
+    fn enter(self: &Arc<Self>) -> Result {
+        if let Target::There { peer, .. } = &self.target {
+            peer.enter()?;
+            let entered = self.node.ipc.clients.lock().insert(self.clone());
+            let client_id = entered.inspect_err(|_| peer.leave())?;
+            self.client_id.store(client_id, Relaxed);
+            self.node.stats.enter(Gauge::NetClient);
+        }
+        Ok(())
     }
 
     /// A connection of the calling process to a channel of this node.
@@ -234,9 +288,12 @@ impl Connection {
         if !may {
             return Err(EPERM);
         }
-        let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()))?;
-        Self::new(node, address, Target::Here { channel, scoid })
-            .inspect_err(|_| server.detach_client(scoid))
+        let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()), &channel)?;
+        let target = Target::Here {
+            channel: channel.clone(),
+            scoid,
+        };
+        Self::new(node, address, target).inspect_err(|_| server.detach_client(scoid, &channel))
     }
 
     /// The connection as the calling process's own.
@@ -353,12 +410,40 @@ impl Connection {
         self.state.lock().refused(session).is_some()
     }
 
+    /// Whether it leads to `channel`.
+    pub(crate) fn is_to_channel(&self, channel: &Channel) -> bool {
+        match &self.target {
+            Target::Here { channel: mine, .. } => core::ptr::eq(&**mine, channel),
+            Target::There { .. } => false,
+        }
+    }
+
     /// The channel of this node that it leads to.
     pub(crate) fn channel(&self) -> Option<&Arc<Channel>> {
         match &self.target {
             Target::Here { channel, .. } => Some(channel),
             Target::There { .. } => None,
         }
+    }
+
+    /// The number by which its process calls it, or -1.
+    pub(crate) fn coid(&self) -> i32 {
+        self.coid.load(Relaxed)
+    }
+
+    /// Its process says by which number it calls it.
+    pub(crate) fn call_it(&self, coid: i32) {
+        self.coid.store(coid, Relaxed);
+    }
+
+    /// The process whose connection it is.
+    pub(crate) fn owner(&self) -> &Pid {
+        &self.owner
+    }
+
+    /// The threads that have sent on it.
+    pub(super) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// The server's number for the client, on a local connection.
@@ -396,15 +481,18 @@ impl Connection {
     ///
     /// Errors: `EBADF` when the connection is dead, `ESRCH` when the server went while the caller
     /// was blocked, `EHOSTUNREACH` and `EHOSTDOWN` when the other node cannot be reached or was
-    /// lost, `EAGAIN` when the user has too much under way, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
+    /// lost, `EAGAIN` when the user has too much under way, `EMSGSIZE`, `EFAULT`, `EINTR`,
+    /// `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
-        // The message waits no longer than this call.
-        let bytes = request.message.len().min(MAX_DATA);
-        let _waiting = mine.charged.user().message(&self.node, bytes)?;
-        let outcome = match &mine.target {
-            Target::Here { channel, .. } => mine.send_here(channel, request)?,
-            Target::There { peer, pid, chid } => mine.send_there(peer, *pid, *chid, request)?,
+        let outcome = match (&mine.target, mine.parked.take(&request.call)) {
+            (Target::Here { channel, .. }, None) => mine.send_here(channel, request)?,
+            (Target::Here { channel, .. }, Some(parked)) => {
+                mine.wait_here(channel, &parked.transaction, request)?
+            }
+            (Target::There { peer, pid, chid }, parked) => {
+                mine.send_there(peer, *pid, *chid, request, parked)?
+            }
         };
         match outcome {
             Outcome::Reply {
@@ -423,11 +511,147 @@ impl Connection {
         }
     }
 
+    /// MsgSendPulse. Process context; to another node it may block until there is a session, and room.
+    ///
+    /// Errors: `EBADF` when the connection is dead or its channel gone, `EPERM` when the caller may not
+    /// signal the server, which another node does not tell, `EAGAIN` when too much waits,
+    /// `EOVERFLOW` for a value that does not fit the network, `EHOSTUNREACH`, `EHOSTDOWN`, `EINTR`,
+    /// `ENOMEM`.
+    pub(crate) fn pulse(self: &Arc<Self>, priority: i16, code: i8, value: i64) -> Result {
+        let mine = self.of_caller()?;
+        match &mine.target {
+            Target::Here { channel, .. } => {
+                caller_may_signal(&channel.process.pid)?;
+                mine.pulse_at_once(priority, code, value)
+            }
+            Target::There { peer, pid, chid } => {
+                let way = PulseThere {
+                    connection: &mine,
+                    peer,
+                    pid: *pid,
+                    chid: *chid,
+                    // Handles have 31 bits, so that this is none of a send's.
+                    attempt: 1 << 31 | pid::caller_tid().unsigned_abs(),
+                };
+                let pulse = kif::Pulse {
+                    credentials: mine.told.news(peer),
+                    ..way.record(priority, code, value)?
+                };
+                way.transmit(&pulse)
+            }
+        }
+    }
+
+    /// Sends a pulse without blocking: to another node only if the connection is up. Legal in softirq;
+    /// no lock may be held.
+    ///
+    /// Errors: as [`Self::pulse`], and `EAGAIN` when the connection is not up.
+    pub(super) fn pulse_at_once(self: &Arc<Self>, priority: i16, code: i8, value: i64) -> Result {
+        match &self.target {
+            Target::Here { channel, scoid } => {
+                if self.is_dead() {
+                    return Err(EBADF);
+                }
+                let pulse = Pulse {
+                    priority,
+                    code,
+                    value,
+                    scoid: *scoid,
+                };
+                channel
+                    .queue_pulse(pulse, true)
+                    .map_err(|error| if error == ESRCH { EBADF } else { error })
+            }
+            Target::There { peer, pid, chid } => {
+                let way = PulseThere {
+                    connection: self,
+                    peer,
+                    pid: *pid,
+                    chid: *chid,
+                    attempt: 0,
+                };
+                let pulse = way.record(priority, code, value)?;
+                let state = *self.state.lock();
+                match state {
+                    State::Connected { server_id, session } => {
+                        way.send(server_id, session, &pulse, Context::Atomic)
+                    }
+                    State::Dead => Err(EBADF),
+                    State::Idle | State::Connecting { .. } => Err(EAGAIN),
+                }
+            }
+        }
+    }
+
+    /// The CONNECT of the calling process to a channel of another node. Process context.
+    fn connect_record(&self, peer: &Peer, pid: i32, chid: i32) -> Connect {
+        let client_pid = Pid::of_caller().nr_in(&peer.node.wire_pids());
+        Connect {
+            version: KIF_VERSION,
+            server_pid: pid,
+            server_chid: chid,
+            client_id: self.client_id.load(Relaxed),
+            client_pid,
+            credentials: Some(credentials(peer)),
+        }
+    }
+
+    /// Waits until the CONNECT of another thread is answered, or `enough` says so.
+    fn wait_for_connect(&self, deadline: Option<u64>, enough: impl Fn() -> bool) -> Result {
+        let mut state = self.state.lock();
+        while matches!(*state, State::Connecting { .. }) && !enough() {
+            match self.changed.wait(&mut state, deadline) {
+                Wait::Woken => {}
+                Wait::TimedOut => return Err(ETIMEDOUT),
+                Wait::Signal => return Err(EINTR),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the thread `attempt` is to do with the connection.
+    fn begin(&self, attempt: u32) -> Begin {
+        let mut state = self.state.lock();
+        let (next, begin) = state.begin(attempt);
+        *state = next;
+        begin
+    }
+
+    /// The CONNECT of the thread `attempt` could not be sent.
+    fn connect_failed(&self, attempt: u32) {
+        self.change(|state| state.failed(attempt));
+    }
+
+    /// Finds the paths to a peer that has none. Process context.
+    fn locate(&self, peer: &Arc<Peer>, deadline: Option<u64>) -> Result {
+        if peer.is_located() {
+            return Ok(());
+        }
+        let resolved = self.node.resolve(&peer.fqnn, deadline);
+        let base = resolved.map_err(comes_back).map_err(|error| match error {
+            EINTR | ERESTARTNOINTR | ETIMEDOUT => error,
+            _ => EHOSTUNREACH,
+        })?;
+        // With a QoS of its own it goes by the same paths.
+        base.tell_paths(peer);
+        Ok(())
+    }
+
+    /// Whose message a request is, which is charged to its user.
+    fn client(self: &Arc<Self>, request: &Request) -> Result<Client> {
+        let bytes = request.message.len().min(MAX_DATA);
+        Ok(Client::Thread {
+            connection: self.clone(),
+            process: Pid::of_caller(),
+            _charged: Some(self.charged.user().message(&self.node, bytes)?),
+        })
+    }
+
     fn sender(&self, request: &Request, srcnd: u32) -> Result<Sender> {
         Ok(Sender {
             tid: pid::caller_tid(),
             coid: request.coid,
-            priority: caller_priority(),
+            priority: pid::caller_priority(),
             srcnd,
             srcmsglen: i64::try_from(request.message.len()).map_err(|_| EOVERFLOW)?,
             dstmsglen: i64::try_from(request.reply.len()).map_err(|_| EOVERFLOW)?,
@@ -440,13 +664,15 @@ impl Connection {
         *self.state.lock() == State::Dead
     }
 
+    /// Whether it was detached, or its server is known to be gone.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.is_dead() || self.channel().is_some_and(|channel| channel.is_destroyed())
+    }
+
     fn send_here(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) -> Result<Outcome> {
         // Short messages are copied now; of a long one, the rest when the server receives it.
         let bytes = request.message.read_piece(0, MAX_DATA)?;
-        let client = Client::Thread {
-            connection: self.clone(),
-            process: Pid::of_caller(),
-        };
+        let client = self.client(request)?;
         let transaction = Transaction::new(
             &self.node,
             client,
@@ -462,11 +688,49 @@ impl Connection {
             // the outcome is decided already, it is fetched below.
             let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
         }
-        let outcome = transaction.wait(&request.timeout, false, &request.memory(None));
-        if let Outcome::Abandoned(_) = outcome {
-            channel.forget(&transaction);
+        self.wait_here(channel, &transaction, request)
+    }
+
+    /// Waits for the answer of a server on this node.
+    fn wait_here(
+        &self,
+        channel: &Arc<Channel>,
+        transaction: &Arc<Transaction>,
+        request: &Request,
+    ) -> Result<Outcome> {
+        let way = Way {
+            remote: false,
+            wants_to_know: channel.has(uapi::QNET_CHF_UNBLOCK),
+            ask: &|| transaction.tell_server(),
+        };
+        match transaction.wait(&request.timeout, &way, &request.memory(None)) {
+            Waited::Interrupted => self.park(request, transaction, 0),
+            Waited::Done(outcome) => {
+                if let Outcome::Abandoned(_) = outcome {
+                    channel.forget(transaction);
+                }
+                Ok(outcome)
+            }
         }
-        Ok(outcome)
+    }
+
+    /// Leaves the kernel for a while, in the middle of a send.
+    ///
+    /// Errors: `ERESTARTNOINTR`, by which the call comes back; `EINTR` when too many are parked.
+    fn park(
+        &self,
+        request: &Request,
+        transaction: &Arc<Transaction>,
+        handle: u32,
+    ) -> Result<Outcome> {
+        let parked = Parked {
+            transaction: transaction.clone(),
+            handle,
+        };
+        self.parked
+            .put(&request.call, parked)
+            .inspect_err(|_| transaction.leave())?;
+        Err(ERESTARTNOINTR)
     }
 
     fn send_there(
@@ -475,17 +739,25 @@ impl Connection {
         pid: i32,
         chid: i32,
         request: &Request,
+        parked: Option<Parked>,
     ) -> Result<Outcome> {
-        self.node.stats.count(Counter::ClientKercalls);
+        let mut parked = parked;
+        if parked.is_none() {
+            self.node.stats.count(Counter::ClientKercalls);
+        }
         // One time for all that can block on the way.
         let timeout = request.timeout.fixed();
         let mut backoff = FIRST_BACKOFF;
         loop {
-            let outcome = self.try_there(peer, pid, chid, request, &timeout)?;
+            let outcome = match parked.take() {
+                Some(parked) => self.resume_there(peer, request, &timeout, parked)?,
+                None => self.try_there(peer, pid, chid, request, &timeout)?,
+            };
             if !matches!(outcome, Outcome::Busy) {
                 return Ok(outcome);
             }
-            self.back_off(backoff, timeout.deadline)?;
+            self.back_off(backoff, timeout.deadline)
+                .map_err(comes_back)?;
             backoff = (backoff * 2).min(LAST_BACKOFF);
         }
     }
@@ -519,22 +791,11 @@ impl Connection {
         if self.is_dead() {
             return Err(EBADF);
         }
-        if !peer.is_located() {
-            let resolved = self.node.resolve(&peer.fqnn, timeout.deadline);
-            let base = resolved.map_err(|error| match error {
-                EINTR | ETIMEDOUT => error,
-                _ => EHOSTUNREACH,
-            })?;
-            // With a QoS of its own it goes by the same paths.
-            base.tell_paths(peer);
-        }
-        let client = Client::Thread {
-            connection: self.clone(),
-            process: Pid::of_caller(),
-        };
+        self.locate(peer, timeout.deadline)?;
+        let client = self.client(request)?;
         let sender = self.sender(request, u32::from(peer.nd))?;
         let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
-        let handle = self.node.ipc.waiting.lock().insert(transaction.clone())?;
+        let handle = self.enter_send(&transaction)?;
         let pins = Pins::new(peer, handle);
         let there = There {
             pins: &pins,
@@ -548,21 +809,153 @@ impl Connection {
             handle,
             tells: Cell::new(false),
         };
-        let outcome = there
-            .transmit()
-            .map(|()| transaction.wait(timeout, true, &request.memory(Some(&pins))))
-            .inspect_err(|_| transaction.leave());
-        match outcome {
-            Ok(Outcome::Abandoned(_)) => there.unblock(),
+        let sent = there.transmit().map_err(comes_back);
+        let outcome = match sent {
+            Ok(()) => self.wait_there(peer, &pins, request, timeout, &transaction, handle),
+            Err(error) => {
+                transaction.leave();
+                Err(error)
+            }
+        };
+        let answered = matches!(outcome, Ok(Outcome::Reply { .. } | Outcome::Error(_)));
+        if answered && there.tells.get() {
             // Whatever the answer is, it says that the message was there.
-            Ok(_) if there.tells.get() => self.told.is_told(),
-            _ => {}
+            self.told.is_told();
         }
-        // Whoever finished the transaction may have taken it out already.
-        let waiting = self.node.ipc.waiting.lock().remove(handle);
-        drop(waiting);
+        self.leave_send(&outcome, handle);
         pins.release();
         outcome
+    }
+
+    /// Goes on waiting for the answer of another node, after the thread had to leave the kernel.
+    fn resume_there(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        request: &Request,
+        timeout: &Timeout,
+        parked: Parked,
+    ) -> Result<Outcome> {
+        let Parked {
+            transaction,
+            handle,
+        } = parked;
+        let pins = Pins::new(peer, handle);
+        let outcome = self.wait_there(peer, &pins, request, timeout, &transaction, handle);
+        self.leave_send(&outcome, handle);
+        pins.release();
+        outcome
+    }
+
+    /// Enters a send to another node into the node's table: its client handle.
+    fn enter_send(self: &Arc<Self>, transaction: &Arc<Transaction>) -> Result<u32> {
+        let tid = transaction.sender.tid;
+        let message = transaction.clone();
+        let mut evicted = None;
+        let handle = {
+            let mut waiting = self.node.ipc.waiting.lock();
+            waiting.begin(&self.threads, tid, self.clone(), message, &mut evicted)
+        };
+        drop(evicted);
+        handle
+    }
+
+    /// Takes a send out of the node's table, unless its thread comes back to it. Whoever finished the
+    /// transaction may have taken it out already.
+    fn leave_send(&self, outcome: &Result<Outcome>, handle: u32) {
+        let parked =
+            matches!(outcome, Err(error) if *error == ERESTARTNOINTR) && self.parked.holds(handle);
+        if !parked {
+            let waiting = self.node.ipc.waiting.lock().take(handle);
+            drop(waiting);
+        }
+    }
+
+    /// Waits for the answer of another node.
+    fn wait_there(
+        &self,
+        peer: &Arc<Peer>,
+        pins: &Pins<'_>,
+        request: &Request,
+        timeout: &Timeout,
+        transaction: &Arc<Transaction>,
+        handle: u32,
+    ) -> Result<Outcome> {
+        let way = Way {
+            remote: true,
+            wants_to_know: true,
+            ask: &|| self.unblock(peer, transaction, handle),
+        };
+        match transaction.wait(timeout, &way, &request.memory(Some(pins))) {
+            Waited::Interrupted => self.park(request, transaction, handle),
+            Waited::Done(outcome) => Ok(outcome),
+        }
+    }
+
+    /// Tells the server's node that the sender wants to leave; says whether there will be an answer.
+    fn unblock(&self, peer: &Arc<Peer>, transaction: &Transaction, handle: u32) -> bool {
+        // Before the look at the state: who answers the CONNECT changes that first, and looks here
+        // after that.
+        self.unblocks_due.store(true, Relaxed);
+        smp_mb(Full);
+        let state = *self.state.lock();
+        match state {
+            State::Connected { server_id, session } => {
+                // What had not left needs no answer.
+                !peer.give_up(session, Tag::Send(handle))
+                    && self.send_unblock(peer, session, server_id, handle, transaction)
+            }
+            // The message went with a CONNECT: when that is answered, the server is asked.
+            State::Connecting { .. } => true,
+            State::Idle | State::Dead => false,
+        }
+    }
+
+    /// Sends an UNBLOCK; says whether that was possible. Legal in softirq.
+    fn send_unblock(
+        &self,
+        peer: &Arc<Peer>,
+        session: u32,
+        server_id: u32,
+        handle: u32,
+        transaction: &Transaction,
+    ) -> bool {
+        let message = Message::Unblock(Unblock {
+            server_id,
+            client_handle: handle,
+            tid: transaction.sender.tid,
+        });
+        Draft::new(&peer.node, &message, 0, Context::Atomic)
+            .map(|draft| draft.with_priority(transaction.sender.priority))
+            .and_then(|draft| peer.send(session, draft, Tag::None, None))
+            .is_ok()
+    }
+
+    /// The CONNECT was answered: senders that wanted to leave before that ask now. Softirq.
+    pub(super) fn send_unblocks_due(self: &Arc<Self>, session: u32, server_id: u32) {
+        smp_mb(Full);
+        let Target::There { peer, .. } = &self.target else {
+            return;
+        };
+        if !self.unblocks_due.load(Relaxed) {
+            return;
+        }
+        let mut place = 0;
+        loop {
+            let next = {
+                let waiting = self.node.ipc.waiting.lock();
+                waiting
+                    .find_from(place, |transaction| {
+                        transaction.is_on(self) && transaction.leaving().is_some()
+                    })
+                    .map(|(handle, transaction)| (handle, transaction.clone()))
+            };
+            let Some((handle, transaction)) = next else {
+                return;
+            };
+            place = place_behind(handle);
+            // One that cannot be sent leaves its sender to the answer.
+            let _ = self.send_unblock(peer, session, server_id, handle, &transaction);
+        }
     }
 
     /// ConnectDetach: who is blocked on the connection gets `EBADF`. Process context. Says whether
@@ -590,7 +983,8 @@ impl Connection {
             Target::Here { channel, scoid } => {
                 if before != State::Dead {
                     channel.fail_if(|transaction| transaction.is_on(self), Event::Abandon, EBADF);
-                    channel.process.detach_client(*scoid);
+                    channel.process.detach_client(*scoid, channel);
+                    channel.process.forget_threads_of(&self.threads);
                 }
             }
             Target::There { peer, .. } => {
@@ -608,9 +1002,31 @@ impl Connection {
                     peer.leave();
                     self.node.stats.leave(Gauge::NetClient);
                 }
+                self.forget_threads();
             }
         }
+        if let Some(process) = Process::of(&self.node, &self.owner) {
+            process.remove_connection(self);
+        }
+        self.parked.drop_all();
         before != State::Dead
+    }
+
+    /// The handles of its sends name nothing from now on.
+    fn forget_threads(&self) {
+        for (_, handle) in self.threads.take() {
+            let ended = self.node.ipc.waiting.lock().end(handle);
+            drop(ended);
+        }
+    }
+
+    /// If its server is gone, its process is told, should that want to know. Legal in softirq.
+    pub(super) fn tell_if_dead(&self) {
+        if self.is_dead() {
+            if let Some(process) = Process::of(&self.node, &self.owner) {
+                pulse::coid_died(&process, self.coid());
+            }
+        }
     }
 
     /// Fails the sends on this connection that wait for the other node.
@@ -622,8 +1038,8 @@ impl Connection {
                 .ipc
                 .waiting
                 .lock()
-                .remove_from(&mut place, |transaction| transaction.is_on(self));
-            let Some(transaction) = next else {
+                .take_from(&mut place, |transaction| transaction.is_on(self));
+            let Some(transaction) = next.map(|taken| taken.message()) else {
                 return;
             };
             // Who finished it before has told its sender.
@@ -645,7 +1061,18 @@ pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
             return;
         };
         place = place_behind(client_id);
-        connection.change(|state| state.session_ended(session));
+        if connection.change(|state| state.session_ended(session)) {
+            connection.tell_if_dead();
+        }
+    }
+}
+
+/// A call that a signal ends of which no handler runs comes back, because nothing of it is out.
+fn comes_back(error: Error) -> Error {
+    if error == EINTR && pending_signal() == Signal::Other {
+        ERESTARTNOINTR
+    } else {
+        error
     }
 }
 
@@ -665,27 +1092,6 @@ struct There<'a> {
 }
 
 impl There<'_> {
-    /// Tells the server's node that the sender no longer waits. If that fails, the answer that
-    /// comes is dropped.
-    fn unblock(&self) {
-        let state = *self.connection.state.lock();
-        let State::Connected { server_id, session } = state else {
-            return;
-        };
-        if self.peer.give_up(session, Tag::Send(self.handle)) {
-            // It had not left.
-            return;
-        }
-        let message = Message::Unblock(Unblock {
-            server_id,
-            client_handle: self.handle,
-            tid: self.transaction.sender.tid,
-        });
-        let _ = Draft::new(&self.peer.node, &message, 0, Context::Sleep)
-            .map(|draft| draft.with_priority(self.transaction.sender.priority))
-            .and_then(|draft| self.peer.send(session, draft, Tag::None, None));
-    }
-
     /// Hands the message to the session, connecting first if need be. Process context.
     fn transmit(&self) -> Result {
         loop {
@@ -693,17 +1099,17 @@ impl There<'_> {
                 // The connection's CONNECT failed; the outcome says why.
                 return Ok(());
             }
-            let begin = {
-                let mut state = self.connection.state.lock();
-                let (next, begin) = state.begin(self.handle);
-                *state = next;
-                begin
-            };
+            let begin = self.connection.begin(self.handle);
             match begin {
                 Begin::Dead => return Err(EBADF),
-                Begin::Wait => self.wait_for_connect()?,
+                Begin::Wait => {
+                    let finished = || self.transaction.is_finished();
+                    self.connection
+                        .wait_for_connect(self.timeout.deadline, finished)?;
+                }
                 Begin::Connect => {
-                    if self.connect().inspect_err(|_| self.connect_failed())? {
+                    let failed = |_: &Error| self.connection.connect_failed(self.handle);
+                    if self.connect().inspect_err(failed)? {
                         return Ok(());
                     }
                 }
@@ -712,38 +1118,15 @@ impl There<'_> {
         }
     }
 
-    fn connect_failed(&self) {
-        self.connection.change(|state| state.failed(self.handle));
-    }
-
-    fn wait_for_connect(&self) -> Result {
-        let deadline = self.timeout.deadline;
-        let mut state = self.connection.state.lock();
-        while matches!(*state, State::Connecting { .. }) && !self.transaction.is_finished() {
-            match self.connection.changed.wait(&mut state, deadline) {
-                Wait::Woken => {}
-                Wait::TimedOut => return Err(ETIMEDOUT),
-                Wait::Signal => return Err(EINTR),
-            }
-        }
-        Ok(())
-    }
-
     /// Sends the CONNECT. Whether the message went with it.
     fn connect(&self) -> Result<bool> {
         let session = self.peer.open()?;
         self.connection
             .change(|state| state.carried_by(self.handle, session));
-        let client_id = self.connection.client_id.load(Relaxed);
-        let client_pid = Pid::of_caller().nr_in(&self.peer.node.wire_pids());
-        let connect = Connect {
-            version: KIF_VERSION,
-            server_pid: self.pid,
-            server_chid: self.chid,
-            client_id,
-            client_pid,
-            credentials: Some(credentials(self.peer)),
-        };
+        let connect = self
+            .connection
+            .connect_record(self.peer, self.pid, self.chid);
+        let client_id = connect.client_id;
         let together = |nbytes| -> Result<Message> {
             Ok(Message::ConnectMsgSend(
                 connect,
@@ -827,5 +1210,89 @@ impl There<'_> {
         let draft = self.pins.draft(session, tag, &message, from, 0, length)?;
         self.peer.wait_for_room(session, self.timeout.deadline)?;
         self.peer.send(session, draft, tag, None)
+    }
+}
+
+/// A pulse on its way to another node.
+struct PulseThere<'a> {
+    connection: &'a Arc<Connection>,
+    peer: &'a Arc<Peer>,
+    pid: i32,
+    chid: i32,
+    /// By what the connection knows the thread that connects it.
+    attempt: u32,
+}
+
+impl PulseThere<'_> {
+    /// The pulse as it travels.
+    ///
+    /// Errors: `EOVERFLOW` for a value of more than 32 bits.
+    fn record(&self, priority: i16, code: i8, value: i64) -> Result<kif::Pulse> {
+        Ok(kif::Pulse {
+            pulse: PulseInfo {
+                code,
+                value: i32::try_from(value).map_err(|_| EOVERFLOW)?,
+                ..PulseInfo::default()
+            },
+            priority: i32::from(priority),
+            vtid: Vtid {
+                priority: i32::from(priority),
+                srcnd: i32::from(self.peer.nd),
+                ..Vtid::default()
+            },
+            ..kif::Pulse::default()
+        })
+    }
+
+    /// Hands the pulse to the session, connecting first if need be. Process context.
+    fn transmit(&self, pulse: &kif::Pulse) -> Result {
+        loop {
+            match self.connection.begin(self.attempt) {
+                Begin::Dead => return Err(EBADF),
+                Begin::Wait => self
+                    .connection
+                    .wait_for_connect(None, || false)
+                    .map_err(comes_back)?,
+                Begin::Connect => {
+                    let failed = |_: &Error| self.connection.connect_failed(self.attempt);
+                    return self.connect(pulse).map_err(comes_back).inspect_err(failed);
+                }
+                Begin::Send { server_id, session } => {
+                    self.peer.wait_for_room(session, None).map_err(comes_back)?;
+                    return self.send(server_id, session, pulse, Context::Sleep);
+                }
+            }
+        }
+    }
+
+    /// Sends the pulse with the CONNECT.
+    fn connect(&self, pulse: &kif::Pulse) -> Result {
+        self.connection.locate(self.peer, None)?;
+        let session = self.peer.open()?;
+        self.connection
+            .change(|state| state.carried_by(self.attempt, session));
+        let connect = self
+            .connection
+            .connect_record(self.peer, self.pid, self.chid);
+        let message = Message::ConnectPulse(connect, *pulse);
+        let draft = Draft::new(&self.peer.node, &message, 0, Context::Sleep)?;
+        self.peer.wait_for_room(session, None)?;
+        let tag = Tag::Connect(connect.client_id);
+        self.peer.send(session, draft, tag, None)?;
+        self.connection.told.is_told();
+        Ok(())
+    }
+
+    /// Sends the pulse over a connection that is up.
+    fn send(&self, server_id: u32, session: u32, pulse: &kif::Pulse, context: Context) -> Result {
+        let message = Message::Pulse(kif::Pulse {
+            server_id,
+            ..*pulse
+        });
+        let priority = i16::try_from(pulse.priority).unwrap_or(0);
+        let draft = Draft::new(&self.peer.node, &message, 0, context)?.with_priority(priority);
+        self.peer
+            .send(session, draft, Tag::None, None)
+            .map_err(|error| if error == ENOBUFS { EAGAIN } else { error })
     }
 }

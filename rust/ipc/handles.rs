@@ -14,9 +14,11 @@ use kernel::{
 };
 
 /// Bits of a handle that choose the slot.
-const INDEX_BITS: u32 = 18;
+const INDEX_BITS: u32 = 16;
 /// Bits of a handle that tell the users of one slot apart.
 const GENERATION_BITS: u32 = 31 - INDEX_BITS;
+/// What a generation is counted within.
+const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
 /// The most objects that one table holds.
 pub(crate) const CAPACITY: usize = 1 << INDEX_BITS;
 /// Slots that there are before one is used again.
@@ -28,6 +30,8 @@ const NO_SLOT: u32 = u32::MAX;
 struct Slot<T> {
     /// The generation that the next handle gets, or that the present one has. Never 0.
     generation: u32,
+    /// The generation with which the present value came.
+    first: u32,
     content: Content<T>,
 }
 
@@ -89,6 +93,7 @@ impl<T> Handles<T> {
             self.last_free = NO_SLOT;
         }
         self.used += 1;
+        slot.first = slot.generation;
         slot.content = Content::Used(value);
         Ok(slot.generation << INDEX_BITS | index)
     }
@@ -100,6 +105,49 @@ impl<T> Handles<T> {
             Content::Used(value) if slot.generation == handle >> INDEX_BITS => Some(value),
             _ => None,
         }
+    }
+
+    /// The value of `handle`, to be changed.
+    pub(crate) fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
+        let slot = self.slots.get_mut(Self::index(handle))?;
+        match &mut slot.content {
+            Content::Used(value) if slot.generation == handle >> INDEX_BITS => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value that `handle` names, or named before it was [renewed](Self::renew).
+    pub(crate) fn get_since(&self, handle: u32) -> Option<&T> {
+        let slot = self.slots.get(Self::index(handle))?;
+        // Generations go round, so that only distances can be compared.
+        let distance = |to: u32| to.wrapping_sub(slot.first) & GENERATION_MASK;
+        match &slot.content {
+            Content::Used(value)
+                if distance(handle >> INDEX_BITS) <= distance(slot.generation)
+                    && handle >> 31 == 0 =>
+            {
+                Some(value)
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives the value of `handle` another handle; [`get_since`](Self::get_since) knows both.
+    pub(crate) fn renew(&mut self, handle: u32) -> Option<u32> {
+        self.get(handle)?;
+        let index = Self::index(handle);
+        let slot = self.slots.get_mut(index)?;
+        slot.generation = Self::after(slot.generation);
+        if slot.generation == slot.first {
+            // Once round: the handles of long ago mean nothing any more.
+            slot.first = Self::after(slot.first);
+        }
+        Some(slot.generation << INDEX_BITS | u32::try_from(index).ok()?)
+    }
+
+    /// Whether there is no room for another value.
+    pub(crate) fn is_full(&self) -> bool {
+        self.used >= self.limit
     }
 
     /// Takes the value of `handle` out; the handle names nothing from then on.
@@ -156,7 +204,7 @@ impl<T> Handles<T> {
 
     /// The generation after `generation`, skipping 0.
     fn after(generation: u32) -> u32 {
-        let next = generation.wrapping_add(1) & ((1 << GENERATION_BITS) - 1);
+        let next = generation.wrapping_add(1) & GENERATION_MASK;
         next.max(1)
     }
 
@@ -165,6 +213,7 @@ impl<T> Handles<T> {
         self.slots.push(
             Slot {
                 generation: 1,
+                first: 1,
                 content: Content::Free(NO_SLOT),
             },
             atomic_account() | __GFP_NOWARN,

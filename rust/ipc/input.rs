@@ -11,11 +11,16 @@ use super::{
         Connection,
         KIF_VERSION, //
     },
+    events,
+    pulse::Pulse,
     requests::{
         Asker,
         Request, //
     },
-    rights::Claim,
+    rights::{
+        claim_may_signal,
+        Claim, //
+    },
     server::{
         error_draft,
         ServerConnection,
@@ -44,6 +49,7 @@ use crate::{
     proto::{
         kif::{
             connection::State,
+            event as kif_event,
             priority,
             transaction::Event,
             transfer::piece, //
@@ -98,14 +104,16 @@ impl Arrival<'_> {
         let length = offset + message.data_len() as usize;
         skb.truncate(length).map_err(|_| Counter::DropNoMemory)?;
         match message {
-            Message::Connect(connect) => self.connect(&connect, None),
-            Message::ConnectPulse(connect, _) => {
-                self.connect_refused(&connect, ENOSYS);
-                Err(Counter::DropKifUnsupported)
-            }
+            Message::Connect(connect) => self.connect(&connect, With::Nothing),
+            Message::ConnectPulse(connect, pulse) => self.connect(&connect, With::Pulse(pulse)),
             Message::ConnectMsgSend(connect, send) => {
-                self.connect(&connect, Some((send, skb, offset)))
+                self.connect(&connect, With::Message(send, skb, offset))
             }
+            Message::Pulse(pulse) => {
+                let server = self.server(pulse.server_id)?;
+                self.pulse(&server, &pulse)
+            }
+            Message::Event(event) => self.event(&event),
             Message::MsgSend(send) => {
                 let server = self.server(send.server_id)?;
                 self.msgsend(server, &send, skb, offset);
@@ -183,11 +191,7 @@ impl Arrival<'_> {
         }
     }
 
-    fn connect(
-        &self,
-        connect: &Connect,
-        send: Option<(MsgSend, RxSkb, usize)>,
-    ) -> Result<(), Counter> {
+    fn connect(&self, connect: &Connect, with: With) -> Result<(), Counter> {
         if connect.version != KIF_VERSION {
             self.connect_refused(connect, EOPNOTSUPP);
             return Err(Counter::DropKifUnsupported);
@@ -203,13 +207,66 @@ impl Arrival<'_> {
                     scoid: server.scoid,
                     nbytes: u32::try_from(nbytes).unwrap_or(u32::MAX),
                 }));
-                if let Some((send, skb, offset)) = send {
-                    self.msgsend(server, &send, skb, offset);
+                match with {
+                    With::Nothing => {}
+                    With::Message(send, skb, offset) => self.msgsend(server, &send, skb, offset),
+                    With::Pulse(pulse) => return self.pulse(&server, &pulse),
                 }
             }
             Err(error) => self.connect_refused(connect, error),
         }
         Ok(())
+    }
+
+    /// Puts a pulse into its channel's queue. Nobody waits for it, so that one for which there is no
+    /// room is lost.
+    fn pulse(&self, server: &ServerConnection, pulse: &kif::Pulse) -> Result<(), Counter> {
+        if let Some(said) = &pulse.credentials {
+            server.claims.replace(Claim::new(&self.peer.node, said));
+        }
+        if pulse.pulse.code < 0 {
+            // Those codes are the module's own, which no other node can speak for.
+            return Err(Counter::DropKifMalformed);
+        }
+        claim_may_signal(&server.claims.get(), &server.channel.process)
+            .map_err(|_| Counter::SignalRefused)?;
+        let queued = server.channel.queue_pulse(
+            Pulse {
+                priority: priority::clamp(pulse.priority),
+                code: pulse.pulse.code,
+                value: i64::from(pulse.pulse.value),
+                scoid: server.scoid,
+            },
+            true,
+        );
+        match queued {
+            Ok(()) => Ok(()),
+            // The channel's end is told by CONNECT_DEATH.
+            Err(error) if error == ESRCH => Ok(()),
+            Err(_) => Err(Counter::PulsesLost),
+        }
+    }
+
+    /// A server delivers an event to a client of this node.
+    fn event(&self, event: &kif::Event) -> Result<(), Counter> {
+        let (connection, tid, message) = {
+            let waiting = self.peer.node.ipc.waiting.lock();
+            match waiting.client(event.client_handle) {
+                Some((connection, tid, message)) if connection.is_to(self.peer) => {
+                    (connection.clone(), tid, message.cloned())
+                }
+                _ => return Err(Counter::DropKifHandle),
+            }
+        };
+        let event =
+            kif_event::Event::from_wire(&event.event).map_err(|_| Counter::DropKifMalformed)?;
+        let target = events::Target {
+            process: connection.owner(),
+            tid,
+            message: message.as_ref(),
+        };
+        events::deliver(&self.peer.node, &target, &event, priority::ORDINARY)
+            .map_err(|_| Counter::EventsLost)
     }
 
     fn connect_refused(&self, connect: &Connect, error: Error) {
@@ -287,6 +344,9 @@ impl Arrival<'_> {
             connection.change(|state: State| state.succeeded(server_id, self.session))
         });
         if taken {
+            if let Ok(connection) = self.connection(client_id) {
+                connection.send_unblocks_due(self.session, server_id);
+            }
             return Ok(());
         }
         // The client has detached while its CONNECT was under way: so must the server.
@@ -311,14 +371,14 @@ impl Arrival<'_> {
         self.answered(Tag::Send(transfer.handle));
         let transaction = {
             let mut waiting = self.peer.node.ipc.waiting.lock();
-            match waiting.get(transfer.handle) {
+            match waiting.message(transfer.handle) {
                 Some(transaction) if transaction.is_out_by(self.peer, self.session) => {
-                    waiting.remove(transfer.handle)
+                    waiting.take(transfer.handle)
                 }
                 _ => None,
             }
         };
-        let transaction = transaction.ok_or(Counter::DropKifHandle)?;
+        let transaction = transaction.ok_or(Counter::DropKifHandle)?.message();
         let event = match outcome {
             Outcome::Busy => Event::NotQueued,
             _ => Event::Answer,
@@ -331,7 +391,7 @@ impl Arrival<'_> {
     /// The send of this node that waits under `handle` for the peer.
     fn waiting(&self, handle: u32) -> Option<Arc<Transaction>> {
         let waiting = self.peer.node.ipc.waiting.lock();
-        let transaction = waiting.get(handle)?;
+        let transaction = waiting.message(handle)?;
         transaction
             .is_out_by(self.peer, self.session)
             .then(|| transaction.clone())
@@ -414,16 +474,50 @@ impl Arrival<'_> {
         }
     }
 
-    /// A client gave up waiting: its message is nobody's, queued or received.
+    /// A client wants to leave.
     fn unblock(&self, unblock: &Unblock) -> Result<(), Counter> {
         let server = self.server(unblock.server_id)?;
         let handle = unblock.client_handle;
+        let find = || {
+            server
+                .channel
+                .find(|send| send.is_remote_send(&server, handle))
+        };
+        self.peer.node.stats.count(Counter::ServerUnblock);
+        let found = find().or_else(|| {
+            // It is answered, or on the way from the queue to a server, which will look here.
+            server.ask_for(handle);
+            find().filter(|_| server.was_asked_for(handle))
+        });
+        let Some(transaction) = found else {
+            if !server.has_message(handle) {
+                // If its answer is under way, that comes before this one.
+                server.was_asked_for(handle);
+                self.let_go(handle);
+            }
+            return Ok(());
+        };
+        if transaction.ask_server() {
+            return Ok(());
+        }
+        let let_go = transaction.finish(Event::Abandon, Outcome::Error(EINTR.to_errno()));
+        if let_go.is_ok() {
+            self.let_go(handle);
+        }
+        // Who finished it takes it out of the queue and the table.
         server.channel.fail_if(
-            |transaction| transaction.is_remote_send(&server, handle),
+            |send| send.is_remote_send(&server, handle) && send.is_finished(),
             Event::Abandon,
-            ESRCH,
+            EINTR,
         );
         Ok(())
+    }
+
+    /// The client need not wait for that send any more.
+    fn let_go(&self, handle: u32) {
+        let node = &self.peer.node;
+        let error = -EINTR.to_errno();
+        self.send(error_draft(node, handle, error, 0, Context::Atomic));
     }
 
     fn disconnect(&self, server_id: u32) -> Result<(), Counter> {
@@ -444,8 +538,16 @@ impl Arrival<'_> {
             return Err(Counter::DropKifHandle);
         }
         connection.fail_waiting(Event::ServerGone, ESRCH);
+        connection.tell_if_dead();
         Ok(())
     }
+}
+
+/// What comes together with a CONNECT.
+enum With {
+    Nothing,
+    Message(MsgSend, RxSkb, usize),
+    Pulse(kif::Pulse),
 }
 
 /// Data that a program here waits for, which are never charged: a peer must not be able to keep them

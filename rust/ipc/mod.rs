@@ -8,8 +8,11 @@
 //!
 //! # Lock order
 //!
-//! The mutex of [`priority`] is taken before any of the spinlocks. `Connection::state` > `Transaction::inner`; otherwise all locks here are leaves: none is held while
-//! another is taken. What spans two objects is done in an order that leaves no gap instead. A transaction that waits for another node is put into the
+//! The mutex of [`priority`] is taken before any of the spinlocks, with none of them held.
+//! `Connection::state` > `Transaction::inner`; a table of [virtual threads](vtids) (that of a
+//! process, or of the node) > a connection's list of them, and > `Transaction::inner`;
+//! `Channel::inner` > `Transaction::inner`. `Transaction::inner` > the calling thread's own siglock.
+//! Otherwise all locks here are leaves: none is held while another is taken. What spans two objects is done in an order that leaves no gap instead. A transaction that waits for another node is put into the
 //! table first and its connection is looked at after that, while who ends a connection marks it
 //! first and searches the table after that: one of the two sees the other.
 
@@ -17,19 +20,23 @@
 
 pub(crate) mod channel;
 pub(crate) mod connection;
+pub(crate) mod events;
 pub(crate) mod exchange;
 pub(crate) mod handles;
 mod identity;
 pub(crate) mod input;
+pub(crate) mod parked;
 pub(crate) mod pins;
 pub(crate) mod priority;
 mod process;
+pub(crate) mod pulse;
 pub(crate) mod requests;
 pub(crate) mod rights;
 pub(crate) mod server;
 pub(crate) mod transaction;
 mod transfer;
 pub(crate) mod users;
+pub(crate) mod vtids;
 
 pub(crate) use self::{
     channel::Channel,
@@ -38,7 +45,6 @@ pub(crate) use self::{
         ClientKey,
         Process, //
     },
-    transaction::Transaction, //
 };
 
 use self::{
@@ -46,7 +52,8 @@ use self::{
     handles::Handles,
     server::ServerConnection,
     transaction::Outcome,
-    users::Users, //
+    users::Users,
+    vtids::Vtids, //
 };
 use crate::{
     knet::{
@@ -79,9 +86,9 @@ pub(crate) struct Ipc {
     /// Processes that have sockets.
     #[pin]
     pub(crate) processes: SpinLockBh<KVec<process::Entry>>,
-    /// Sends that wait for another node, by client handle.
+    /// Threads that have sent to other nodes, and what they wait for, by client handle.
     #[pin]
-    pub(crate) waiting: SpinLockBh<Handles<Arc<Transaction>>>,
+    pub(crate) waiting: SpinLockBh<Vtids<Arc<Connection>>>,
     /// Connections to channels on other nodes, by client id.
     #[pin]
     pub(crate) clients: SpinLockBh<Handles<Arc<Connection>>>,
@@ -101,13 +108,18 @@ impl Ipc {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             processes <- new_spinlock_bh!(KVec::new()),
-            waiting <- new_spinlock_bh!(Handles::new(MAX_WAITING)),
+            waiting <- new_spinlock_bh!(Vtids::new(MAX_WAITING)),
             clients <- new_spinlock_bh!(Handles::new(MAX_CLIENTS)),
             servers <- new_spinlock_bh!(Handles::new(MAX_SERVERS)),
             exchanges <- new_spinlock_bh!(Handles::new(MAX_EXCHANGES)),
             users <- new_spinlock_bh!(KVec::new()),
         })
     }
+}
+
+/// Neutrino's error for what the network cannot do.
+pub(crate) fn no_remote() -> Error {
+    Error::from_errno(-crate::uapi::QNET_ENOREMOTE)
 }
 
 /// The session `session` with `peer` has ended: who waits for that node is released, and its own
@@ -125,10 +137,10 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
     };
     let mut place = 0;
     loop {
-        let lost = ipc.waiting.lock().remove_from(&mut place, |transaction| {
+        let lost = ipc.waiting.lock().take_from(&mut place, |transaction| {
             transaction.is_out_by(peer, session)
         });
-        let Some(transaction) = lost else {
+        let Some(transaction) = lost.map(|taken| taken.message()) else {
             break;
         };
         // Who came first, the answer or the end, has decided already.
@@ -151,7 +163,9 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
 #[kunit_tests(qnet_ipc)]
 mod tests {
     use super::{
+        channel::Received,
         connection::Address,
+        pulse::Pulse,
         requests::{
             Asker,
             Memory,
@@ -161,7 +175,10 @@ mod tests {
             Client,
             Payload,
             Sender,
-            Timeout, //
+            Timeout,
+            Transaction,
+            Waited,
+            Way, //
         },
         *,
     };
@@ -190,6 +207,13 @@ mod tests {
                 WRITE_OVERHEAD, //
             },
         },
+    };
+
+    /// To a server on this node that does not want to know who wants to leave.
+    const WAY: Way<'static> = Way {
+        remote: false,
+        wants_to_know: false,
+        ask: &|| false,
     };
 
     /// A channel of the test's own thread, a connection to it, and what they belong to.
@@ -227,6 +251,7 @@ mod tests {
             let client = Client::Thread {
                 connection: self.connection.clone(),
                 process: Pid::of_caller(),
+                _charged: None,
             };
             let sender = Sender {
                 tid: 1,
@@ -243,7 +268,11 @@ mod tests {
 
         /// Receives a message that is there, or finds that there is none.
         fn receive(&self) -> Result<(Arc<Transaction>, u8)> {
-            let (transaction, payload) = self.channel.receive(&at_once(TimeoutStates::RECEIVE)?)?;
+            let at_once = at_once(TimeoutStates::RECEIVE)?;
+            let Received::Message(transaction, payload) = self.channel.receive(&at_once, false)?
+            else {
+                return Err(EINVAL);
+            };
             match &*payload {
                 Payload::Copied(bytes) => Ok((transaction, *bytes.first().ok_or(ENODATA)?)),
                 Payload::Frame { .. } => Err(EINVAL),
@@ -280,9 +309,10 @@ mod tests {
             reply: &nothing,
             pins: None,
         };
-        match transaction.wait(&timeout, false, &memory) {
-            Outcome::Error(error) | Outcome::Abandoned(error) => Ok(error),
-            Outcome::Reply { .. } | Outcome::Busy => Ok(0),
+        match transaction.wait(&timeout, &WAY, &memory) {
+            Waited::Done(Outcome::Error(error) | Outcome::Abandoned(error)) => Ok(error),
+            Waited::Done(Outcome::Reply { .. } | Outcome::Busy) => Ok(0),
+            Waited::Interrupted => Err(EINTR),
         }
     }
 
@@ -396,8 +426,8 @@ mod tests {
             pins: None,
         };
         assert!(matches!(
-            message.wait(&timeout, false, &memory),
-            Outcome::Abandoned(error) if error == ETIMEDOUT.to_errno()
+            message.wait(&timeout, &WAY, &memory),
+            Waited::Done(Outcome::Abandoned(error)) if error == ETIMEDOUT.to_errno()
         ));
         Ok(())
     }
@@ -494,6 +524,79 @@ mod tests {
         };
         assert_eq!(exchange.run(None, ask, take), Ok(9));
         assert_eq!((asked, taken), (2, 2));
+        Ok(())
+    }
+
+    #[test]
+    fn pulses_wait_with_messages_by_priority_and_alone() -> Result {
+        let scene = Scene::new()?;
+        let at_once = at_once(TimeoutStates::RECEIVE)?;
+        let pulse = |priority, value| Pulse {
+            priority,
+            code: 1,
+            value,
+            scoid: 1,
+        };
+        scene.channel.queue_pulse(pulse(10, 1), true)?;
+        scene.channel.queue(&scene.message(15, 2)?, false)?;
+        scene.channel.queue_pulse(pulse(20, 3), true)?;
+        scene.channel.queue_pulse(pulse(10, 4), true)?;
+        for expected in [3, 1] {
+            match scene.channel.receive(&at_once, true)? {
+                Received::Pulse(pulse) => assert_eq!(pulse.value, expected),
+                Received::Message(..) => return Err(EINVAL),
+            }
+        }
+        assert_eq!(scene.receive()?.1, 2);
+        assert!(matches!(
+            scene.channel.receive(&at_once, false)?,
+            Received::Pulse(pulse) if pulse.value == 4
+        ));
+        let nothing = scene.channel.receive(&at_once, true);
+        assert_eq!(nothing.err(), Some(ETIMEDOUT));
+        Ok(())
+    }
+
+    #[test]
+    fn pulses_of_programs_are_bounded_and_others_are_not() -> Result {
+        let scene = Scene::new()?;
+        let mut queued = 0;
+        let pulse = Pulse {
+            priority: 10,
+            code: 1,
+            value: 0,
+            scoid: 1,
+        };
+        while scene.channel.queue_pulse(pulse, true).is_ok() {
+            queued += 1;
+        }
+        assert_eq!(queued, 4096);
+        assert_eq!(scene.channel.queue_pulse(pulse, true).err(), Some(EAGAIN));
+        assert!(scene.channel.queue_pulse(pulse, false).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn a_rcvid_names_its_thread_after_the_answer_and_never_the_next_message() -> Result {
+        let scene = Scene::new()?;
+        let mut before = None;
+        for n in 0..3 {
+            scene.channel.queue(&scene.message(10, n)?, false)?;
+            let (transaction, _) = scene.receive()?;
+            let rcvid = scene.process.received(transaction)?;
+            assert!(scene.process.client_of(rcvid)?.2.is_some());
+            if let Some(old) = before.replace(rcvid) {
+                assert!(old != rcvid);
+                let error = scene.process.reply(old, 0, &nothing()?).err();
+                assert_eq!(error, Some(ESRCH));
+                assert!(scene.process.client_of(old).is_ok());
+            }
+            scene.process.reply(rcvid, 0, &nothing()?)?;
+            assert!(scene.process.client_of(rcvid)?.2.is_none());
+        }
+        scene.connection.detach();
+        let rcvid = before.ok_or(EINVAL)?;
+        assert_eq!(scene.process.client_of(rcvid).err(), Some(ESRCH));
         Ok(())
     }
 

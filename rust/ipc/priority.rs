@@ -17,12 +17,14 @@
 //! locks are taken under it.
 
 use crate::{
-    knet::priority::{
-        caller_limits,
-        caller_may_raise,
-        caller_priority,
-        Scheduled,
-        Thread, //
+    knet::{
+        pid::caller_priority,
+        priority::{
+            caller_limits,
+            caller_may_raise,
+            Scheduled,
+            Thread, //
+        },
     },
     node::Node,
     proto::kif::priority::Sched,

@@ -7,8 +7,12 @@
 
 use super::{
     channel::Channel,
-    handles::Handles,
+    connection::Connection,
     priority::Lent,
+    pulse::{
+        self,
+        Pulse, //
+    },
     rights::{
         Claim,
         Claims, //
@@ -26,6 +30,10 @@ use super::{
         self,
         Thing, //
     },
+    vtids::{
+        Threads,
+        Vtids, //
+    }, //
 };
 use crate::{
     knet::{
@@ -38,6 +46,7 @@ use crate::{
         lock::SpinLockBh,
         new_spinlock_bh,
         pid::{
+            self,
             Pid,
             PidNs, //
         },
@@ -58,6 +67,7 @@ use crate::{
     uapi, //
 };
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::Arc, //
 };
@@ -70,8 +80,14 @@ const MAX_CLIENTS: usize = 4096;
 const MAX_REMOTE_CLIENTS: usize = 2048;
 /// The most channels of a process.
 const MAX_CHANNELS: usize = 4096;
-/// scoids are reported with this bit, as on Neutrino.
-const SCOID: i32 = 0x4000_0000;
+/// scoids have this bit, as on Neutrino, and one more, by which they are not the coid of a side
+/// channel: that has the number of a file descriptor in the rest.
+pub(crate) const SCOID: i32 = 0x6000_0000;
+/// Bits of a scoid that count.
+const SCOID_MASK: i32 = 0x1fff_ffff;
+
+/// Flags that one channel of a process can have.
+const ONE_PER_PROCESS: u32 = uapi::QNET_CHF_THREAD_DEATH | uapi::QNET_CHF_COID_DISCONNECT;
 
 /// A process in the node's table.
 pub(crate) struct Entry {
@@ -110,18 +126,75 @@ impl PartialEq for ClientKey {
 struct Client {
     key: ClientKey,
     scoid: i32,
-    connections: usize,
     /// Who it says that it is, if it is of another node.
     claims: Option<Arc<Claims>>,
+    /// How many connections it has to which channel.
+    connections: KVec<(i32, usize)>,
+    /// Whether the server was told that it has left: its scoid is the server's to give back.
+    gone: bool,
+}
+
+/// What a connection's end means for its client.
+enum Left {
+    /// It has others to the same channel.
+    Nothing,
+    /// None to this channel.
+    Channel,
+}
+
+/// Whose thread a rcvid names.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    /// A process of this node.
+    Here(Arc<Connection>),
+    /// A process of another node, whose node knows the thread by `handle`.
+    There {
+        /// The client's connection.
+        server: Arc<ServerConnection>,
+        /// The handle of the thread's last message.
+        handle: u32,
+    },
 }
 
 /// What changes, under the process's lock.
 struct Inner {
     channels: KVec<Arc<Channel>>,
     last_chid: i32,
-    received: Handles<Arc<Transaction>>,
+    received: Vtids<Whose>,
     clients: KVec<Client>,
     last_scoid: i32,
+    /// The connections that the process has made, or inherited.
+    connections: KVec<Arc<Connection>>,
+    /// Threads of the process whose end is to be told.
+    threads: KVec<Arc<ThreadWatch>>,
+}
+
+/// A watch on one thread of a process that wants to know of its end.
+#[pin_data]
+struct ThreadWatch {
+    process: Arc<Process>,
+    tid: i32,
+    #[pin]
+    watch: DeathWatch,
+}
+
+impl_death_watch! { impl DeathWatch for ThreadWatch { self.watch } }
+
+impl DeathWatcher for ThreadWatch {
+    fn died(self: &Arc<Self>) {
+        let gone = {
+            let mut inner = self.process.inner.lock();
+            let place = inner
+                .threads
+                .iter()
+                .position(|other| Arc::ptr_eq(other, self));
+            place.and_then(|place| inner.threads.remove(place).ok())
+        };
+        drop(gone);
+        if self.process.pid.alive() {
+            pulse::thread_died(&self.process, self.tid);
+        }
+    }
 }
 
 /// A process.
@@ -163,9 +236,11 @@ impl Process {
                 inner <- new_spinlock_bh!(Inner {
                     channels: KVec::new(),
                     last_chid: 0,
-                    received: Handles::new(MAX_RECEIVED),
+                    received: Vtids::new(MAX_RECEIVED),
                     clients: KVec::new(),
                     last_scoid: 0,
+                    connections: KVec::new(),
+                    threads: KVec::new(),
                 }),
                 lent <- Lent::new(),
             }),
@@ -211,6 +286,124 @@ impl Process {
         };
         if gone.is_some() {
             self.watch.stop();
+            self.forget_threads();
+        }
+    }
+
+    /// Nobody is told of the end of threads any more. Process context; may sleep.
+    fn forget_threads(&self) {
+        let threads = core::mem::take(&mut self.inner.lock().threads);
+        for thread in threads {
+            thread.watch.stop();
+        }
+    }
+
+    /// The calling thread is one of the process's: its end will be told, if the process has a channel
+    /// that wants to know. Process context.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(crate) fn thread_calls(self: &Arc<Self>) -> Result {
+        if self.channel_with(uapi::QNET_CHF_THREAD_DEATH).is_none() {
+            return Ok(());
+        }
+        let tid = pid::caller_tid();
+        if self.watches(tid) {
+            return Ok(());
+        }
+        let thread = Arc::pin_init(
+            try_pin_init!(ThreadWatch {
+                process: self.clone(),
+                tid,
+                watch <- DeathWatch::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+        self.inner.lock().threads.push(thread.clone(), atomic_account())?;
+        // It is this thread that calls, so that it was not entered twice and does not end meanwhile.
+        DeathWatch::start(&thread, &Pid::of_calling_thread())
+    }
+
+    fn watches(&self, tid: i32) -> bool {
+        let inner = self.inner.lock();
+        inner.threads.iter().any(|thread| thread.tid == tid)
+    }
+
+    /// The process at the place `*place` of the node's table, or the next one; moves the place behind
+    /// it. What comes and goes meanwhile may be missed.
+    pub(super) fn at(node: &Node, place: &mut usize) -> Option<Arc<Self>> {
+        let processes = node.ipc.processes.lock();
+        let entry = processes.get(*place)?;
+        *place += 1;
+        Some(entry.process.clone())
+    }
+
+    /// Its channel with one of these flags.
+    pub(crate) fn channel_with(&self, flags: u32) -> Option<Arc<Channel>> {
+        let inner = self.inner.lock();
+        inner
+            .channels
+            .iter()
+            .find(|channel| channel.has(flags))
+            .cloned()
+    }
+
+    /// The process has one connection more. Process context.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn add_connection(&self, connection: Arc<Connection>) -> Result {
+        self.inner
+            .lock()
+            .connections
+            .push(connection, atomic_account() | __GFP_NOWARN)?;
+        Ok(())
+    }
+
+    /// A connection of the process has ended.
+    pub(super) fn remove_connection(&self, connection: &Arc<Connection>) {
+        let removed = {
+            let mut inner = self.inner.lock();
+            let place = inner
+                .connections
+                .iter()
+                .position(|other| Arc::ptr_eq(other, connection));
+            place.and_then(|place| inner.connections.remove(place).ok())
+        };
+        drop(removed);
+    }
+
+    /// The connection that the process calls `coid`.
+    pub(crate) fn connection(&self, coid: i32) -> Option<Arc<Connection>> {
+        let inner = self.inner.lock();
+        inner
+            .connections
+            .iter()
+            .find(|connection| connection.coid() == coid)
+            .cloned()
+    }
+
+    /// Calls `act` for each connection that `wanted` holds for, without a lock.
+    pub(super) fn for_each_connection(
+        &self,
+        wanted: impl Fn(&Connection) -> bool,
+        act: impl Fn(&Connection),
+    ) {
+        let mut place = 0;
+        loop {
+            let next = {
+                let inner = self.inner.lock();
+                let found = inner
+                    .connections
+                    .iter()
+                    .enumerate()
+                    .skip(place)
+                    .find(|(_, connection)| wanted(connection));
+                found.map(|(index, connection)| (index, connection.clone()))
+            };
+            let Some((index, connection)) = next else {
+                return;
+            };
+            place = index + 1;
+            act(&connection);
         }
     }
 
@@ -241,13 +434,18 @@ impl Process {
 
     /// Makes a channel. Process context.
     ///
-    /// Errors: `EAGAIN` when the process or its user has too many, `ENOMEM`.
+    /// Errors: `EBUSY` when one has that flag already of which a process can have one, `EAGAIN` when
+    /// the process or its user has too many, `ENOMEM`.
     pub(crate) fn create_channel(self: &Arc<Self>, flags: u32) -> Result<Arc<Channel>> {
         let charged = users::charge(&self.node, Thing::Channel)?;
         let chid = {
             let mut inner = self.inner.lock();
             if inner.channels.len() >= MAX_CHANNELS {
                 return Err(EAGAIN);
+            }
+            let unique = flags & ONE_PER_PROCESS;
+            if inner.channels.iter().any(|channel| channel.has(unique)) {
+                return Err(EBUSY);
             }
             loop {
                 inner.last_chid = inner.last_chid.checked_add(1).unwrap_or(1);
@@ -288,39 +486,36 @@ impl Process {
         drop(removed);
     }
 
-    /// One connection more of a client: its scoid.
+    /// One connection more of a client to `channel`: its scoid.
     ///
     /// Errors: `ENOMEM`, `EAGAIN` when the numbers are used up.
-    pub(crate) fn attach_client(&self, key: &ClientKey) -> Result<i32> {
+    pub(crate) fn attach_client(&self, key: &ClientKey, channel: &Channel) -> Result<i32> {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
-        if let Some(client) = inner.clients.iter_mut().find(|client| client.key == *key) {
-            client.connections += 1;
+        let known = inner
+            .clients
+            .iter_mut()
+            .find(|client| !client.gone && client.key == *key);
+        if let Some(client) = known {
+            client.attach(channel.chid)?;
             return Ok(client.scoid);
         }
-        let is_remote = |client: &&Client| matches!(client.key, ClientKey::There { .. });
-        let full = match key {
-            ClientKey::Here(_) => inner.clients.len() >= MAX_CLIENTS,
-            ClientKey::There { .. } => {
-                inner.clients.iter().filter(is_remote).count() >= MAX_REMOTE_CLIENTS
-            }
-        };
-        if full {
-            return Err(EAGAIN);
-        }
+        inner.make_room_for(key)?;
         loop {
-            inner.last_scoid = (inner.last_scoid + 1) % SCOID;
+            inner.last_scoid = (inner.last_scoid + 1) & SCOID_MASK;
             let scoid = SCOID | inner.last_scoid;
             if inner.last_scoid != 0 && !inner.clients.iter().any(|client| client.scoid == scoid) {
                 break;
             }
         }
-        let client = Client {
+        let mut client = Client {
             key: key.clone(),
             scoid: SCOID | inner.last_scoid,
-            connections: 1,
             claims: None,
+            connections: KVec::new(),
+            gone: false,
         };
+        client.attach(channel.chid)?;
         let scoid = client.scoid;
         inner.clients.push(client, atomic_account())?;
         Ok(scoid)
@@ -354,44 +549,113 @@ impl Process {
         Ok((client.key.clone(), client.claims.clone()))
     }
 
-    /// One connection less of a client.
-    pub(crate) fn detach_client(&self, scoid: i32) {
-        let gone = {
+    /// One connection less of a client to `channel`. A server that wants to know is told when it was
+    /// the last one. Legal in softirq.
+    pub(crate) fn detach_client(&self, scoid: i32, channel: &Channel) {
+        let tells = channel.has(uapi::QNET_CHF_DISCONNECT) && !channel.is_destroyed();
+        let (left, gone) = {
+            let mut guard = self.inner.lock();
+            let inner = &mut *guard;
+            let place = inner
+                .clients
+                .iter()
+                .position(|client| client.scoid == scoid && !client.gone);
+            let Some(client) = place.and_then(|place| inner.clients.get_mut(place)) else {
+                return;
+            };
+            let left = client.detach(channel.chid);
+            client.gone = client.connections.is_empty();
+            let gone = match place {
+                Some(place) if client.gone && !tells => inner.clients.remove(place).ok(),
+                _ => None,
+            };
+            (left, gone)
+        };
+        drop(gone);
+        if tells && matches!(left, Left::Channel) {
+            pulse::notify(channel, Pulse::disconnect(scoid));
+        }
+    }
+
+    /// The server gives back the scoid of a client that has left.
+    ///
+    /// Errors: `EINVAL` when there is none, or it has not left.
+    pub(crate) fn free_scoid(&self, scoid: i32) -> Result {
+        let freed = {
             let mut inner = self.inner.lock();
             let place = inner
                 .clients
                 .iter()
-                .position(|client| client.scoid == scoid);
-            place.and_then(|place| {
-                let client = inner.clients.get_mut(place)?;
-                client.connections -= 1;
-                if client.connections == 0 {
-                    inner.clients.remove(place).ok()
-                } else {
-                    None
-                }
-            })
+                .position(|client| client.scoid == scoid && client.gone)
+                .ok_or(EINVAL)?;
+            inner.clients.remove(place).ok()
         };
-        drop(gone);
+        drop(freed);
+        Ok(())
     }
 
     /// Gives a received message its rcvid.
     ///
     /// Errors: `EAGAIN` when the process has too many unanswered ones, `ENOMEM`.
     pub(crate) fn received(&self, transaction: Arc<Transaction>) -> Result<i32> {
-        let rcvid = self.inner.lock().received.insert(transaction)?;
-        i32::try_from(rcvid).map_err(|_| EAGAIN)
+        let tid = transaction.sender.tid;
+        let whose = transaction.whose();
+        let message = transaction.clone();
+        let mut evicted = None;
+        let rcvid = {
+            let mut inner = self.inner.lock();
+            inner
+                .received
+                .begin(transaction.threads(), tid, whose, message, &mut evicted)
+        };
+        drop(evicted);
+        i32::try_from(rcvid?).map_err(|_| EAGAIN)
+    }
+
+    /// A connection has ended: what its threads' rcvids named is forgotten. No lock is held.
+    pub(super) fn forget_threads_of(&self, threads: &Threads) {
+        for (_, rcvid) in threads.take() {
+            let ended = self.inner.lock().received.end(rcvid);
+            drop(ended);
+        }
+    }
+
+    /// Whose thread a rcvid names, whether its message is answered or not, the thread's id, and the
+    /// message that it has now.
+    ///
+    /// Errors: `ESRCH`.
+    pub(super) fn client_of(&self, rcvid: i32) -> Result<(Whose, i32, Option<Arc<Transaction>>)> {
+        let rcvid = u32::try_from(rcvid).map_err(|_| ESRCH)?;
+        let inner = self.inner.lock();
+        let (whose, tid, message) = inner.received.client(rcvid).ok_or(ESRCH)?;
+        Ok((whose.clone(), tid, message.cloned()))
     }
 
     fn transaction(&self, rcvid: i32) -> Result<Arc<Transaction>> {
         let rcvid = u32::try_from(rcvid).map_err(|_| ESRCH)?;
-        self.inner.lock().received.get(rcvid).cloned().ok_or(ESRCH)
+        self.inner
+            .lock()
+            .received
+            .message(rcvid)
+            .cloned()
+            .ok_or(ESRCH)
     }
 
     /// Takes a received message out of the table: who gets it answers it.
     fn take(&self, rcvid: i32) -> Result<Arc<Transaction>> {
         let rcvid = u32::try_from(rcvid).map_err(|_| ESRCH)?;
-        self.inner.lock().received.remove(rcvid).ok_or(ESRCH)
+        let taken = self.inner.lock().received.take(rcvid);
+        taken.map(|taken| taken.message()).ok_or(ESRCH)
+    }
+
+    /// The received message that `wanted` holds for.
+    pub(super) fn find_received(
+        &self,
+        wanted: impl Fn(&Transaction) -> bool,
+    ) -> Option<Arc<Transaction>> {
+        let inner = self.inner.lock();
+        let (_, transaction) = inner.received.find_from(0, wanted)?;
+        Some(transaction.clone())
     }
 
     /// Takes a rcvid back that its server was never told, and fails the message with the Linux error
@@ -508,11 +772,15 @@ impl Process {
     }
 
     /// MsgError: the client's send fails with the Linux error number `error`, or succeeds if that
-    /// is 0. Process context.
+    /// is 0; -1 stands for the error with which the client wants to leave. Process context.
     ///
     /// Errors: `ESRCH` when nobody waits under that rcvid, what the way to another node gives.
     pub(crate) fn error(&self, rcvid: i32, error: c_int) -> Result {
         let transaction = self.transaction(rcvid)?;
+        let error = match error {
+            -1 => -transaction.leaving().unwrap_or(EINTR.to_errno()),
+            error => error,
+        };
         match &transaction.client {
             Sending::Thread { .. } => {
                 let transaction = self.take(rcvid)?;
@@ -547,15 +815,68 @@ impl Process {
                 .inner
                 .lock()
                 .received
-                .remove_from(&mut place, |transaction| {
+                .take_from(&mut place, |transaction| {
                     transaction.is_for(channel) && wanted(transaction)
                 });
-            let Some(transaction) = next else {
+            let Some(transaction) = next.map(|taken| taken.message()) else {
                 return;
             };
             // Who finished it before has told its sender.
             let _ = transaction.finish(event, Outcome::Error(error.to_errno()));
         }
+    }
+}
+
+impl Inner {
+    /// Sees to it that there is room for another client process.
+    fn make_room_for(&mut self, key: &ClientKey) -> Result {
+        let is_remote = |client: &&Client| matches!(client.key, ClientKey::There { .. });
+        let full = match key {
+            ClientKey::Here(_) => self.clients.len() >= MAX_CLIENTS,
+            ClientKey::There { .. } => {
+                self.clients.iter().filter(is_remote).count() >= MAX_REMOTE_CLIENTS
+            }
+        };
+        if !full {
+            return Ok(());
+        }
+        // The numbers of clients that have left, and that the server does not give back, must not
+        // keep others out.
+        let local = matches!(key, ClientKey::Here(_));
+        let place = self
+            .clients
+            .iter()
+            .position(|client| client.gone && (local || is_remote(&client)));
+        self.clients
+            .remove(place.ok_or(EAGAIN)?)
+            .map(drop)
+            .map_err(|_| EAGAIN)
+    }
+}
+
+impl Client {
+    fn attach(&mut self, chid: i32) -> Result {
+        match self.connections.iter_mut().find(|(mine, _)| *mine == chid) {
+            Some((_, count)) => *count += 1,
+            None => self.connections.push((chid, 1), atomic_account())?,
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, chid: i32) -> Left {
+        let place = self.connections.iter().position(|(mine, _)| *mine == chid);
+        let Some((_, count)) = place.and_then(|place| self.connections.get_mut(place)) else {
+            return Left::Nothing;
+        };
+        *count -= 1;
+        if *count != 0 {
+            return Left::Nothing;
+        }
+        if let Some(place) = place {
+            // A pair of numbers has nothing that is dropped.
+            let _ = self.connections.remove(place);
+        }
+        Left::Channel
     }
 }
 

@@ -17,9 +17,12 @@ use super::{
         Outcome,
         Transaction, //
     },
+    vtids::Threads,
 };
 use crate::{
     knet::{
+        lock::SpinLockBh,
+        new_spinlock_bh,
         skb::Context,
         user::UserBuf, //
     },
@@ -50,6 +53,7 @@ use crate::{
     },
 };
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::{
         atomic::{
@@ -65,6 +69,7 @@ use kernel::{
 pub(crate) const NOT_QUEUED: u32 = u32::MAX;
 
 /// A connection of a client on another node.
+#[pin_data]
 pub(crate) struct ServerConnection {
     pub(crate) peer: Arc<Peer>,
     /// The session that it was made over; it ends with it.
@@ -78,9 +83,22 @@ pub(crate) struct ServerConnection {
     pub(crate) scoid: i32,
     /// Who the client says that it is.
     pub(crate) claims: Arc<Claims>,
-    /// Messages of the client that are queued, or received and not answered.
-    messages: Atomic<i32>,
+    /// The client handles of its messages that are queued, or received and not answered.
+    #[pin]
+    messages: SpinLockBh<KVec<u32>>,
+    /// Whether the client has left.
+    left: Atomic<bool>,
+    /// The client's threads, by their rcvids.
+    #[pin]
+    threads: Threads,
+    /// Handles of sends that the client wants to leave, and that were not found: they may be on the
+    /// way from the queue to a server.
+    #[pin]
+    asked_for: SpinLockBh<KVec<u32>>,
 }
+
+/// How many such handles are remembered.
+const MOST_ASKED_FOR: usize = 64;
 
 /// The most connections that clients of one other node may have here.
 const MAX_PER_PEER: i32 = 4096;
@@ -108,26 +126,15 @@ impl ServerConnection {
             node.stats.count(Counter::ConnectRefused);
             return Err(EPERM);
         }
-        let scoid = process.attach_client(&ClientKey::There {
+        let key = ClientKey::There {
             nd: peer.nd,
             pid: connect.client_pid,
-        })?;
-        let claimed = process.claimed(scoid, claim);
-        let claims = claimed.inspect_err(|_| process.detach_client(scoid))?;
-        let result = Self::enter(
-            node,
-            Self {
-                peer: peer.clone(),
-                session,
-                client_id: connect.client_id,
-                client_pid: connect.client_pid,
-                channel,
-                scoid,
-                claims,
-                messages: Atomic::new(0),
-            },
-        );
-        let (server_id, server) = result.inspect_err(|_| process.detach_client(scoid))?;
+        };
+        let scoid = process.attach_client(&key, &channel)?;
+        let (server_id, server) = process
+            .claimed(scoid, claim)
+            .and_then(|claims| Self::enter(peer, session, connect, &channel, (scoid, claims)))
+            .inspect_err(|_| process.detach_client(scoid, &channel))?;
         // Who ended the channel or the session in between may have searched the table before the
         // connection was in it.
         let error = if server.channel.is_destroyed() {
@@ -144,8 +151,30 @@ impl ServerConnection {
         Err(error)
     }
 
-    fn enter(node: &Node, connection: Self) -> Result<(u32, Arc<Self>)> {
-        let server = Arc::new(connection, GFP_ATOMIC)?;
+    fn enter(
+        peer: &Arc<Peer>,
+        session: u32,
+        connect: &Connect,
+        channel: &Arc<Channel>,
+        (scoid, claims): (i32, Arc<Claims>),
+    ) -> Result<(u32, Arc<Self>)> {
+        let node: &Node = &peer.node;
+        let server = Arc::pin_init(
+            try_pin_init!(Self {
+                peer: peer.clone(),
+                session,
+                client_id: connect.client_id,
+                client_pid: connect.client_pid,
+                channel: channel.clone(),
+                scoid,
+                claims,
+                messages <- new_spinlock_bh!(KVec::new()),
+                left: Atomic::new(false),
+                threads <- Threads::new(),
+                asked_for <- new_spinlock_bh!(KVec::new()),
+            }),
+            GFP_ATOMIC,
+        )?;
         if !server.peer.admit_client(MAX_PER_PEER) {
             node.stats.count(Counter::DropLimit);
             return Err(EAGAIN);
@@ -156,14 +185,28 @@ impl ServerConnection {
         Ok((server_id, server))
     }
 
-    /// A message of the client came.
-    pub(super) fn message_came(&self) {
-        self.messages.add(1, Relaxed);
+    /// A message of the client came. Legal in softirq.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn message_came(&self, handle: u32) -> Result {
+        self.messages
+            .lock()
+            .push(handle, GFP_ATOMIC | __GFP_NOWARN)?;
+        Ok(())
     }
 
     /// A message of the client is no more.
-    pub(super) fn message_gone(&self) {
-        self.messages.fetch_sub(1, Relaxed);
+    pub(super) fn message_gone(&self, handle: u32) {
+        let mut messages = self.messages.lock();
+        if let Some(place) = messages.iter().position(|other| *other == handle) {
+            // A number has nothing that is dropped.
+            let _ = messages.remove(place);
+        }
+    }
+
+    /// Whether the message with that handle is queued, or received and not answered.
+    pub(super) fn has_message(&self, handle: u32) -> bool {
+        self.messages.lock().contains(&handle)
     }
 
     /// Whether it came over that session with that peer.
@@ -173,7 +216,10 @@ impl ServerConnection {
 
     /// What goes with every connection that leaves the table.
     fn left(&self) {
-        self.channel.process.detach_client(self.scoid);
+        self.left.store(true, Relaxed);
+        let process = &self.channel.process;
+        process.detach_client(self.scoid, &self.channel);
+        process.forget_threads_of(&self.threads);
         self.peer.dismiss_client();
         self.peer.node.stats.leave(Gauge::NetServer);
     }
@@ -188,13 +234,41 @@ impl ServerConnection {
     /// Takes the client's messages out of the queue, and their rcvids out of the server's table.
     pub(super) fn forget_messages(self: &Arc<Self>) {
         // Most clients have none, and the search goes through all that the server has.
-        if self.messages.load(Relaxed) != 0 {
+        if !self.messages.lock().is_empty() {
             self.channel.fail_if(
                 |transaction| transaction.came_by(self),
                 Event::Abandon,
                 ESRCH,
             );
         }
+    }
+
+    /// Whether the client has left.
+    pub(super) fn has_left(&self) -> bool {
+        self.left.load(Relaxed)
+    }
+
+    /// The client's threads.
+    pub(super) fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    /// The client wants to leave its send `handle`, which was not found.
+    pub(super) fn ask_for(&self, handle: u32) {
+        let mut handles = self.asked_for.lock();
+        if handles.len() >= MOST_ASKED_FOR {
+            // The oldest is of a send that was answered long ago.
+            let _ = handles.remove(0);
+        }
+        // Without memory the client waits for its answer.
+        let _ = handles.push(handle, GFP_ATOMIC);
+    }
+
+    /// Whether the client wants to leave that send; it is told once.
+    pub(super) fn was_asked_for(&self, handle: u32) -> bool {
+        let mut handles = self.asked_for.lock();
+        let place = handles.iter().position(|other| *other == handle);
+        place.is_some_and(|place| handles.remove(place).is_ok())
     }
 
     /// Whether the session that the connection was made over has ended.

@@ -8,11 +8,15 @@
 use super::{
     channel::Channel,
     connection::Connection,
+    process::Whose,
+    pulse::Pulse,
     requests::{
         Memory,
         Request, //
     },
-    server::ServerConnection, //
+    server::ServerConnection,
+    users::Waiting,
+    vtids::Threads, //
 };
 use crate::{
     knet::{
@@ -24,7 +28,8 @@ use crate::{
         timer::now_ns,
         user::UserBuf,
         wait::{
-            signal_pending,
+            pending_signal,
+            Signal,
             Wait,
             WaitQueue, //
         },
@@ -36,6 +41,8 @@ use crate::{
     },
     proto::kif::{
         transaction::{
+            Cause,
+            Departure,
             Event,
             State,
             TimeoutStates,
@@ -51,6 +58,7 @@ use crate::{
         Counter,
         Gauge, //
     },
+    uapi, //
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
@@ -131,6 +139,12 @@ impl Payload {
 /// The greatest error number that a server may pass to its client: beyond it the kernel has numbers
 /// that restart a system call, which would send the message again.
 pub(crate) const MAX_ERRNO: c_int = 511;
+
+/// After how many nanoseconds another node is asked again to let a client go; that doubles up to
+/// [`LAST_ASK`]. A node that has lost the message would not answer otherwise.
+const FIRST_ASK: u64 = 1_000_000_000;
+/// See [`FIRST_ASK`].
+const LAST_ASK: u64 = 30_000_000_000;
 
 /// How a transaction ended.
 pub(crate) enum Outcome {
@@ -214,6 +228,8 @@ pub(crate) enum Client {
         connection: Arc<Connection>,
         /// Its process.
         process: Pid,
+        /// What its user has one message less to send for, meanwhile.
+        _charged: Option<Waiting>,
     },
     /// A thread of another node.
     Remote {
@@ -260,6 +276,36 @@ struct Inner {
     load: Load,
     /// What servers here have written to a client on another node.
     credit: Credit,
+    /// Under which number the server has the message, and how many bytes it was given; 0: it has
+    /// not.
+    rcvid: i32,
+    msglen: usize,
+    /// With which Linux error number, negative, the client wants to leave, if it does.
+    leaving: Option<c_int>,
+    /// Whether an event has told the sender to leave.
+    told_to_leave: bool,
+    /// When the sender's time-out is over, once it has begun to run.
+    deadline: Option<u64>,
+}
+
+/// How a sender's wait ended.
+pub(crate) enum Waited {
+    /// With an outcome.
+    Done(Outcome),
+    /// By a signal for which the thread must leave the kernel although no program of its own runs,
+    /// as to be stopped: it comes back and goes on waiting.
+    Interrupted,
+}
+
+/// The way from a sender to its server, for a sender that wants to leave.
+pub(crate) struct Way<'a> {
+    /// Whether the server is on another node.
+    pub(crate) remote: bool,
+    /// Whether a server on this node wants to know who wants to leave.
+    pub(crate) wants_to_know: bool,
+    /// Asks the server to let the sender go, perhaps not for the first time; says whether there is
+    /// anybody to wait for. No lock is held. Process context.
+    pub(crate) ask: &'a dyn Fn() -> bool,
 }
 
 impl Inner {
@@ -313,33 +359,34 @@ pub(crate) struct Transaction {
 struct Counted {
     node: Arc<Node>,
     gauge: Gauge,
-    /// The connection of a client on another node, which counts its messages.
-    server: Option<Arc<ServerConnection>>,
+    /// The connection of a client on another node, which knows its messages, and the message's
+    /// handle.
+    server: Option<(Arc<ServerConnection>, u32)>,
 }
 
 impl Counted {
-    fn new(node: &Arc<Node>, gauge: Gauge, client: &Client) -> Self {
+    fn new(node: &Arc<Node>, gauge: Gauge, client: &Client) -> Result<Self> {
         let server = match client {
             Client::Thread { .. } => None,
-            Client::Remote { server, .. } => Some(server.clone()),
+            Client::Remote { server, handle, .. } => {
+                server.message_came(*handle)?;
+                Some((server.clone(), *handle))
+            }
         };
         node.stats.enter(gauge);
-        if let Some(server) = &server {
-            server.message_came();
-        }
-        Self {
+        Ok(Self {
             node: node.clone(),
             gauge,
             server,
-        }
+        })
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         self.node.stats.leave(self.gauge);
-        if let Some(server) = &self.server {
-            server.message_gone();
+        if let Some((server, handle)) = &self.server {
+            server.message_gone(*handle);
         }
     }
 }
@@ -357,7 +404,7 @@ impl Transaction {
             Some(_) => Gauge::ServerMessages,
             None => Gauge::Waiting,
         };
-        let counted = Counted::new(node, gauge, &client);
+        let counted = Counted::new(node, gauge, &client)?;
         let payload = match payload {
             Some(payload) => Some(Arc::new(payload, flags)?),
             None => None,
@@ -377,6 +424,11 @@ impl Transaction {
                     requests: KVec::new(),
                     load: Load::default(),
                     credit: Credit::default(),
+                    rcvid: 0,
+                    msglen: 0,
+                    leaving: None,
+                    told_to_leave: false,
+                    deadline: None,
                 }),
                 done <- WaitQueue::new(),
             }),
@@ -399,18 +451,12 @@ impl Transaction {
         }
     }
 
-    /// The channel of this node that this message is for; `None` if it is for another node.
-    pub(crate) fn channel(&self) -> Option<&Arc<Channel>> {
-        match &self.client {
-            Client::Thread { connection, .. } => connection.channel(),
-            Client::Remote { server, .. } => Some(&server.channel),
-        }
-    }
-
     /// Whether this message is for `channel`.
     pub(crate) fn is_for(&self, channel: &Channel) -> bool {
-        self.channel()
-            .is_some_and(|mine| core::ptr::eq(&**mine, channel))
+        match &self.client {
+            Client::Thread { connection, .. } => connection.is_to_channel(channel),
+            Client::Remote { server, .. } => core::ptr::eq(&*server.channel, channel),
+        }
     }
 
     /// Whether this message came by `server`, from a thread of another node.
@@ -433,13 +479,27 @@ impl Transaction {
         }
     }
 
-    /// The message has been given to a server. Its sender may have detached while it was in neither
-    /// queue nor table, where who detached it searched.
+    /// The message has been given to a server. Its sender may have detached, or asked to be let go,
+    /// while it was in neither queue nor table, where who did it searched. Process context.
     pub(crate) fn check_sender(&self) {
-        if let Client::Thread { connection, .. } = &self.client {
-            if connection.is_dead() {
-                // If the outcome is decided already, the sender has it.
-                let _ = self.finish(Event::Abandon, Outcome::Error(EBADF.to_errno()));
+        match &self.client {
+            Client::Thread { connection, .. } => {
+                if connection.is_dead() {
+                    // If the outcome is decided already, the sender has it.
+                    let _ = self.finish(Event::Abandon, Outcome::Error(EBADF.to_errno()));
+                    if let Some(channel) = connection.channel() {
+                        channel.process.forget_threads_of(connection.threads());
+                    }
+                }
+            }
+            Client::Remote { server, handle, .. } => {
+                if server.has_left() {
+                    let _ = self.finish(Event::Abandon, Outcome::Error(ESRCH.to_errno()));
+                    server.channel.process.forget_threads_of(server.threads());
+                } else if server.was_asked_for(*handle) && !self.ask_server() {
+                    // If it was answered meanwhile, its client has that.
+                    let _ = self.fail(-EINTR.to_errno());
+                }
             }
         }
     }
@@ -498,13 +558,17 @@ impl Transaction {
     /// Decides the outcome, if nobody has yet, and wakes the sender if it is a thread of this node.
     /// Legal in softirq.
     pub(crate) fn finish(&self, event: Event, outcome: Outcome) -> Result<(), TooLate> {
-        let payload = {
+        let (payload, asked) = {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(event)?;
             inner.outcome = Some(outcome);
-            inner.payload.take()
+            let asked = inner.leaving.is_some().then_some(inner.rcvid);
+            (inner.payload.take(), asked)
         };
         drop(payload);
+        if let (Some(rcvid), Some(channel)) = (asked, self.channel()) {
+            channel.withdraw_unblock(rcvid);
+        }
         self.done.wake_all();
         if self.exchanges.load(Relaxed) != 0 {
             // Who reads from the client, or writes to it, waits for nothing any more.
@@ -610,33 +674,145 @@ impl Transaction {
         }
     }
 
-    /// Blocks the sender until the outcome is there, it is signalled, or its time is over; the
-    /// last two decide the outcome themselves. Meanwhile its thread serves what servers ask of its
-    /// memory. Process context.
-    pub(crate) fn wait(&self, timeout: &Timeout, remote: bool, memory: &Memory<'_>) -> Outcome {
-        let mut deadline = None;
+    /// Whose thread its rcvid names.
+    pub(super) fn whose(&self) -> Whose {
+        match &self.client {
+            Client::Thread { connection, .. } => Whose::Here(connection.clone()),
+            Client::Remote { server, handle, .. } => Whose::There {
+                server: server.clone(),
+                handle: *handle,
+            },
+        }
+    }
+
+    /// The threads of the connection that it came by.
+    pub(super) fn threads(&self) -> &Threads {
+        match &self.client {
+            Client::Thread { connection, .. } => connection.threads(),
+            Client::Remote { server, .. } => server.threads(),
+        }
+    }
+
+    /// The channel of this node that it is for.
+    pub(crate) fn channel(&self) -> Option<&Arc<Channel>> {
+        match &self.client {
+            Client::Thread { connection, .. } => connection.channel(),
+            Client::Remote { server, .. } => Some(&server.channel),
+        }
+    }
+
+    /// The server has the message as `rcvid`, and got `msglen` bytes of it. If the client has asked
+    /// to be let go meanwhile, the server is told now. Process context.
+    pub(crate) fn given(&self, rcvid: i32, msglen: usize) {
+        let asked = {
+            let mut inner = self.inner.lock();
+            inner.rcvid = rcvid;
+            inner.msglen = msglen;
+            inner.leaving.is_some() && inner.state != State::Finished
+        };
+        if asked {
+            self.tell_server();
+        }
+    }
+
+    /// An event of the server's makes the sender leave as a signal would. Legal in softirq.
+    pub(super) fn tell_to_leave(&self) {
+        self.inner.lock().told_to_leave = true;
+        self.done.wake_all();
+    }
+
+    /// How many bytes the server got when it received the message.
+    pub(crate) fn msglen(&self) -> usize {
+        self.inner.lock().msglen
+    }
+
+    /// With which Linux error number, negative, the client wants to leave, if it does.
+    pub(crate) fn leaving(&self) -> Option<c_int> {
+        self.inner.lock().leaving
+    }
+
+    /// The client on another node wants to leave. If the server has the message and wants to know, it
+    /// is told, or will be when it has an rcvid, and the client waits for its answer; otherwise this
+    /// says `false`, and the message is to be failed. Legal in softirq.
+    pub(super) fn ask_server(&self) -> bool {
+        let wants_to_know = self
+            .channel()
+            .is_some_and(|channel| channel.has(uapi::QNET_CHF_UNBLOCK));
+        {
+            let mut inner = self.inner.lock();
+            let asked = inner.leaving.is_some();
+            match Cause::Signal.departure(inner.state, wants_to_know, false, asked) {
+                Departure::Wait => return true,
+                Departure::Ask => inner.leaving = Some(EINTR.to_errno()),
+                Departure::AtOnce | Departure::AtOnceAndTell => return false,
+            }
+        }
+        self.tell_server()
+    }
+
+    /// Sends the server the pulse that says that the client wants to leave; says whether that was
+    /// possible. If the server has no rcvid yet, [`Self::given`] does it.
+    pub(super) fn tell_server(&self) -> bool {
+        let (rcvid, Some(channel)) = (self.inner.lock().rcvid, self.channel()) else {
+            return false;
+        };
+        if rcvid == 0 {
+            return true;
+        }
+        let pulse = Pulse::unblock(rcvid, self.scoid(), self.sender.priority);
+        if channel.queue_pulse(pulse, false).is_err() {
+            self.node().stats.count(Counter::PulsesLost);
+            return false;
+        }
+        if self.is_finished() {
+            // Who finished it in between may have found no pulse to withdraw.
+            channel.withdraw_unblock(rcvid);
+        }
+        true
+    }
+
+    /// The server's number for the client.
+    pub(crate) fn scoid(&self) -> i32 {
+        match &self.client {
+            Client::Thread { connection, .. } => connection.scoid(),
+            Client::Remote { server, .. } => server.scoid,
+        }
+    }
+
+    /// Blocks the sender until the outcome is there, or the sender leaves because of a signal or its
+    /// time-out: then it decides the outcome itself, unless the server has to be asked. Meanwhile
+    /// its thread serves what servers ask of its memory. Process context.
+    pub(crate) fn wait(&self, timeout: &Timeout, way: &Way<'_>, memory: &Memory<'_>) -> Waited {
         let mut served = Ok(());
+        let mut backoff = FIRST_ASK;
         let mut inner = self.inner.lock();
         inner.tell_receive = timeout.states.cares_for_receive();
         loop {
-            let runs = timeout.states.runs_in(inner.state, remote);
-            if runs && deadline.is_none() {
-                deadline = Some(timeout.deadline());
+            let asked = inner.leaving.is_some();
+            let runs = !asked && timeout.states.runs_in(inner.state, way.remote);
+            if runs && inner.deadline.is_none() {
+                inner.deadline = Some(timeout.deadline());
             }
-            let until = if runs { deadline } else { None };
+            let until = if runs { inner.deadline } else { None };
             let woken = if !inner.requests.is_empty() {
                 // What is asked without end must not keep a signal or the time-out out; what was
                 // written before the reply is part of it.
                 match inner.outcome {
                     Some(_) => Wait::Woken,
-                    None => interrupted(until),
+                    None => interrupted(until, asked),
                 }
             } else if let Some(outcome) = inner.outcome.take() {
-                return with_fault(outcome, served);
+                let leaving = inner.leaving.filter(|_| way.remote);
+                return Waited::Done(with_cause(with_fault(outcome, served), leaving));
+            } else if asked {
+                let again = way.remote.then(|| now_ns().saturating_add(backoff));
+                self.done.wait_killable(&mut inner, again)
+            } else if inner.told_to_leave {
+                Wait::Signal
             } else {
                 self.done.wait(&mut inner, until)
             };
-            let error = match woken {
+            let cause = match woken {
                 Wait::Woken => {
                     let requests = core::mem::take(&mut inner.requests);
                     if !requests.is_empty() {
@@ -647,16 +823,54 @@ impl Transaction {
                     }
                     continue;
                 }
+                Wait::TimedOut if asked => {
+                    drop(inner);
+                    (way.ask)();
+                    backoff = (backoff * 2).min(LAST_ASK);
+                    inner = self.inner.lock();
+                    continue;
+                }
                 // Received at the last moment, and the time does not run any more.
-                Wait::TimedOut if !timeout.states.runs_in(inner.state, remote) => continue,
-                Wait::TimedOut => ETIMEDOUT,
-                Wait::Signal => EINTR,
+                Wait::TimedOut if !timeout.states.runs_in(inner.state, way.remote) => continue,
+                Wait::TimedOut => Cause::TimedOut,
+                Wait::Signal if inner.told_to_leave && !asked => Cause::Signal,
+                Wait::Signal => match pending_signal() {
+                    Signal::Fatal => Cause::Killed,
+                    Signal::Handler => Cause::Signal,
+                    Signal::Other if asked => continue,
+                    Signal::Other => return Waited::Interrupted,
+                    Signal::None => continue,
+                },
             };
+            if inner.outcome.is_some() {
+                continue;
+            }
+            let error = match cause {
+                Cause::TimedOut => ETIMEDOUT.to_errno(),
+                Cause::Signal | Cause::Killed => EINTR.to_errno(),
+            };
+            let departure = cause.departure(inner.state, way.wants_to_know, way.remote, asked);
+            match departure {
+                Departure::Wait => continue,
+                Departure::Ask => {
+                    inner.leaving = Some(error);
+                    drop(inner);
+                    let somebody_answers = (way.ask)();
+                    inner = self.inner.lock();
+                    if somebody_answers {
+                        continue;
+                    }
+                }
+                Departure::AtOnce | Departure::AtOnceAndTell => {}
+            }
             if let Some((payload, requests)) = inner.abandon() {
                 drop(inner);
                 drop(payload);
                 refuse(requests);
-                return Outcome::Abandoned(error.to_errno());
+                if departure == Departure::AtOnceAndTell {
+                    (way.ask)();
+                }
+                return Waited::Done(Outcome::Abandoned(error));
             }
         }
     }
@@ -684,9 +898,11 @@ impl Transaction {
     }
 }
 
-/// Whether a thread that has something to do is to stop waiting all the same.
-fn interrupted(until: Option<u64>) -> Wait {
-    if signal_pending() {
+/// Whether a thread that has something to do is to stop waiting all the same. One that has asked to
+/// be let go only dies.
+fn interrupted(until: Option<u64>, asked: bool) -> Wait {
+    let signal = pending_signal();
+    if signal == Signal::Fatal || (signal != Signal::None && !asked) {
         Wait::Signal
     } else if until.is_some_and(|until| now_ns() >= until) {
         Wait::TimedOut
@@ -699,6 +915,15 @@ fn interrupted(until: Option<u64>) -> Wait {
 fn with_fault(outcome: Outcome, served: Result) -> Outcome {
     match (outcome, served) {
         (Outcome::Reply { .. }, Err(error)) => Outcome::Error(error.to_errno()),
+        (outcome, _) => outcome,
+    }
+}
+
+/// The outcome of a send whose sender has asked another node to let it go: that says EINTR, whatever
+/// the cause was.
+fn with_cause(outcome: Outcome, leaving: Option<c_int>) -> Outcome {
+    match (outcome, leaving) {
+        (Outcome::Error(error), Some(cause)) if error == EINTR.to_errno() => Outcome::Error(cause),
         (outcome, _) => outcome,
     }
 }

@@ -20,6 +20,7 @@ pub(crate) mod pid;
 pub(crate) mod priority;
 pub(crate) mod proc;
 pub(crate) mod rand;
+pub(crate) mod signal;
 pub(crate) mod skb;
 pub(crate) mod sock;
 pub(crate) mod timer;

@@ -27,6 +27,12 @@ impl Pid {
         Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_tgid()) })
     }
 
+    /// The caller's thread. Process context.
+    pub(crate) fn of_calling_thread() -> Self {
+        // SAFETY: A running task has a pid; the helper takes a reference.
+        Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_current_thread()) })
+    }
+
     /// The process with this number in the caller's pid namespace. Process context.
     pub(crate) fn from_nr(nr: i32) -> Option<Self> {
         // SAFETY: The helper takes a reference.
@@ -141,6 +147,14 @@ impl Drop for PidNs {
 pub(crate) fn caller_tid() -> i32 {
     // SAFETY: It has no preconditions.
     unsafe { bindings::qnet_helper_current_tid() }
+}
+
+/// The caller's priority as Neutrino counts, with what was lent to it: 1 to 20 for an ordinary
+/// thread (10 at nice 0), 20 and its real-time priority for a real-time one. Process context.
+pub(crate) fn caller_priority() -> i16 {
+    // CAST: It is 1 to 120.
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_current_effective() as i16 }
 }
 
 #[kunit_tests(qnet_knet_pid)]

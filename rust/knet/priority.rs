@@ -114,17 +114,10 @@ pub(crate) fn caller_may_raise() -> bool {
     unsafe { bindings::qnet_helper_may_raise() }
 }
 
-/// The caller's priority as Neutrino counts, with what was lent to it: 1 to 20 for an ordinary
-/// thread (10 at nice 0), 20 and its real-time priority for a real-time one. Process context.
-pub(crate) fn caller_priority() -> i16 {
-    // CAST: It is 1 to 120.
-    // SAFETY: It has no preconditions.
-    unsafe { bindings::qnet_helper_current_effective() as i16 }
-}
-
 #[kunit_tests(qnet_knet_priority)]
 mod tests {
     use super::*;
+    use crate::knet::pid::caller_priority;
 
     #[test]
     fn a_thread_is_scheduled_and_gets_its_own_back() -> Result {

@@ -36,6 +36,33 @@ pub(crate) fn signal_pending() -> bool {
     kernel::current!().signal_pending()
 }
 
+/// What a pending signal will do to the calling thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// There is none.
+    None,
+    /// Run a handler of the program's.
+    Handler,
+    /// Something that the program does not see, as to stop it for a while.
+    Other,
+    /// End it.
+    Fatal,
+}
+
+/// Looks at the signals of the calling thread. Process context.
+pub(crate) fn pending_signal() -> Signal {
+    if !signal_pending() {
+        return Signal::None;
+    }
+    // SAFETY: Process context.
+    match unsafe { bindings::qnet_helper_pending_signal() } {
+        bindings::qnet_signal_kind_QNET_SIGNAL_FATAL => Signal::Fatal,
+        bindings::qnet_signal_kind_QNET_SIGNAL_HANDLER => Signal::Handler,
+        bindings::qnet_signal_kind_QNET_SIGNAL_OTHER => Signal::Other,
+        _ => Signal::None,
+    }
+}
+
 /// Threads that wait, first come first served.
 #[pin_data]
 pub(crate) struct WaitQueue {
@@ -76,6 +103,24 @@ impl WaitQueue {
         guard: &mut SpinLockBhGuard<'_, T>,
         deadline: Option<u64>,
     ) -> Wait {
+        self.sleep(guard, deadline, false)
+    }
+
+    /// As [`wait`](Self::wait), but of the signals only a fatal one ends it.
+    pub(crate) fn wait_killable<T: ?Sized>(
+        &self,
+        guard: &mut SpinLockBhGuard<'_, T>,
+        deadline: Option<u64>,
+    ) -> Wait {
+        self.sleep(guard, deadline, true)
+    }
+
+    fn sleep<T: ?Sized>(
+        &self,
+        guard: &mut SpinLockBhGuard<'_, T>,
+        deadline: Option<u64>,
+        killable: bool,
+    ) -> Wait {
         let lock: &Lock<T, BhBackend> = guard.lock_ref();
         // CAST: `Lock` is `repr(C)` and begins with the C lock.
         let lock: *mut bindings::spinlock_t = ptr::from_ref(lock).cast_mut().cast();
@@ -83,7 +128,8 @@ impl WaitQueue {
         // SAFETY: `head` was initialised; the guard proves that this thread holds the lock, and is
         // borrowed exclusively, so that nobody looks at the data while it is not held. The helper
         // returns with the lock held again.
-        let result = unsafe { bindings::qnet_helper_wait(self.head.get(), lock, deadline) };
+        let result =
+            unsafe { bindings::qnet_helper_wait(self.head.get(), lock, deadline, killable) };
         match result as u32 {
             bindings::qnet_wait_result_QNET_WAIT_SIGNAL => Wait::Signal,
             bindings::qnet_wait_result_QNET_WAIT_TIMED_OUT => Wait::TimedOut,

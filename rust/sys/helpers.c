@@ -101,6 +101,7 @@ static bool qnet_leave_queue(struct wait_queue_head *wq,
  * @wq: the queue to wait on, exclusively and behind the others
  * @lock: held, with softirqs off; guards the condition that is waited for
  * @deadline: CLOCK_MONOTONIC nanoseconds, or QNET_WAIT_FOREVER
+ * @killable: only a fatal signal ends the wait
  *
  * The caller is queued before the lock is released, so that a waker who
  * changes the condition under the lock and wakes afterwards is never missed.
@@ -108,15 +109,19 @@ static bool qnet_leave_queue(struct wait_queue_head *wq,
  * Return: enum qnet_wait_result. A wake-up wins over a signal and over the
  * deadline.
  */
-int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline)
+int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline,
+		     bool killable)
 {
+	/* A system that is suspended must not wait for an answer. */
+	unsigned int state = killable ? TASK_KILLABLE | TASK_FREEZABLE :
+					TASK_INTERRUPTIBLE;
 	/* What is beyond the clock's end must not become negative. */
 	ktime_t expires = ns_to_ktime(min_t(u64, deadline, KTIME_MAX));
 	bool timed_out = false;
 	DEFINE_WAIT(wait);
 
-	prepare_to_wait_exclusive(wq, &wait, TASK_INTERRUPTIBLE);
-	if (signal_pending(current)) {
+	prepare_to_wait_exclusive(wq, &wait, state);
+	if (signal_pending_state(state, current)) {
 		if (qnet_leave_queue(wq, &wait))
 			return QNET_WAIT_WOKEN;
 		return QNET_WAIT_SIGNAL;
@@ -130,12 +135,55 @@ int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline)
 						      HRTIMER_MODE_ABS);
 	if (qnet_leave_queue(wq, &wait)) {
 		timed_out = false;
-	} else if (signal_pending(current)) {
+	} else if (signal_pending_state(state, current)) {
 		spin_lock_bh(lock);
 		return QNET_WAIT_SIGNAL;
 	}
 	spin_lock_bh(lock);
 	return timed_out ? QNET_WAIT_TIMED_OUT : QNET_WAIT_WOKEN;
+}
+
+/* Whether one of the signals has a handler. The siglock is held. */
+static bool qnet_has_handler(const sigset_t *signals)
+{
+	int signo;
+
+	for (signo = 1; signo <= _NSIG; signo++) {
+		__sighandler_t handler;
+
+		if (!sigismember((sigset_t *)signals, signo))
+			continue;
+		handler = current->sighand->action[signo - 1].sa.sa_handler;
+		if (handler != SIG_DFL && handler != SIG_IGN)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * qnet_helper_pending_signal() - what a pending signal will do to the caller
+ *
+ * A wait ends for more than signals with handlers: to stop, to be traced, to
+ * be frozen, to do work for the kernel. Process context.
+ *
+ * Return: enum qnet_signal_kind.
+ */
+enum qnet_signal_kind qnet_helper_pending_signal(void)
+{
+	sigset_t signals;
+	bool handler;
+
+	if (!signal_pending(current))
+		return QNET_SIGNAL_NONE;
+	if (fatal_signal_pending(current))
+		return QNET_SIGNAL_FATAL;
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(&signals, &current->pending.signal,
+		  &current->signal->shared_pending.signal);
+	sigandnsets(&signals, &signals, &current->blocked);
+	handler = qnet_has_handler(&signals);
+	spin_unlock_irq(&current->sighand->siglock);
+	return handler ? QNET_SIGNAL_HANDLER : QNET_SIGNAL_OTHER;
 }
 
 /**
@@ -549,6 +597,16 @@ struct net_device *qnet_helper_notifier_dev(void *info)
 struct pid *qnet_helper_current_tgid(void)
 {
 	return get_pid(task_tgid(current));
+}
+
+/**
+ * qnet_helper_current_thread() - the caller's thread
+ *
+ * Return: the pid, with a reference.
+ */
+struct pid *qnet_helper_current_thread(void)
+{
+	return get_pid(task_pid(current));
 }
 
 /**

@@ -36,8 +36,20 @@ void qnet_helper_spin_unlock_bh(spinlock_t *lock);
 int qnet_helper_spin_trylock_bh(spinlock_t *lock);
 void qnet_helper_local_bh_disable(void);
 void qnet_helper_local_bh_enable(void);
-int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock,
-		     u64 deadline);
+int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline,
+		     bool killable);
+
+/* What a pending signal will do to the calling thread. */
+enum qnet_signal_kind {
+	QNET_SIGNAL_NONE,
+	QNET_SIGNAL_HANDLER,	/* run a handler of the program's */
+	QNET_SIGNAL_OTHER,	/* something that the program does not see */
+	QNET_SIGNAL_FATAL,	/* end it */
+};
+
+enum qnet_signal_kind qnet_helper_pending_signal(void);
+int qnet_helper_send_signal(struct pid *process, int tid, int signo, int code,
+			    s64 value);
 void qnet_helper_wake_one(struct wait_queue_head *wq);
 void qnet_helper_wake_all(struct wait_queue_head *wq);
 
@@ -213,6 +225,7 @@ u32 qnet_helper_test_pages_pieces(const struct qnet_pages *p);
 /* --- tasks and processes --- */
 
 struct pid *qnet_helper_current_tgid(void);
+struct pid *qnet_helper_current_thread(void);
 struct pid *qnet_helper_find_process(int nr);
 bool qnet_helper_pid_alive(struct pid *pid);
 bool qnet_helper_is_current_tgid(const struct pid *pid);

@@ -100,7 +100,6 @@ int qnet_helper_sched_set(struct task_struct *task, const struct qnet_sched *s)
 	int rc;
 
 	if (s->policy == task->policy && s->rt_priority == task->rt_priority) {
-		/* Only this sets the niceness in real time, too. */
 		set_user_nice(task, s->nice);
 		return 0;
 	}
@@ -111,6 +110,8 @@ int qnet_helper_sched_set(struct task_struct *task, const struct qnet_sched *s)
 	rc = sched_setattr_nocheck(task, &attr);
 	if (rc)
 		return rc;
+	/* In real time the call above leaves it as it was. */
+	set_user_nice(task, s->nice);
 	/* In real time the kernel has set it to 0, and knows only a default for the way back. */
 	if (!s->rt_priority && s->slack) {
 		task_lock(task);

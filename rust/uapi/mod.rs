@@ -28,9 +28,39 @@ pub(crate) const QNET_CHF_FIXED_PRIORITY: u32 = bindings::QNET_CHF_FIXED_PRIORIT
 pub(crate) const QNET_CHF_REMOTE: u32 = bindings::QNET_CHF_REMOTE;
 /// Flag of a received message: its client's ids have changed.
 pub(crate) const QNET_MI_NET_CRED_DIRTY: i16 = bindings::QNET_MI_NET_CRED_DIRTY as i16;
+/// A pulse tells the server that a client wants to leave.
+pub(crate) const QNET_CHF_UNBLOCK: u32 = bindings::QNET_CHF_UNBLOCK;
+/// A pulse tells that a thread of the process has ended.
+pub(crate) const QNET_CHF_THREAD_DEATH: u32 = bindings::QNET_CHF_THREAD_DEATH;
+/// A pulse tells the server that a client has left.
+pub(crate) const QNET_CHF_DISCONNECT: u32 = bindings::QNET_CHF_DISCONNECT;
+/// A pulse tells that the server of a connection of the process is gone.
+pub(crate) const QNET_CHF_COID_DISCONNECT: u32 = bindings::QNET_CHF_COID_DISCONNECT;
+/// Codes of the module's own pulses.
+pub(crate) const QNET_PULSE_UNBLOCK: i8 = bindings::QNET_PULSE_UNBLOCK as i8;
+/// See [`QNET_PULSE_UNBLOCK`].
+pub(crate) const QNET_PULSE_DISCONNECT: i8 = bindings::QNET_PULSE_DISCONNECT as i8;
+/// See [`QNET_PULSE_UNBLOCK`].
+pub(crate) const QNET_PULSE_THREADDEATH: i8 = bindings::QNET_PULSE_THREADDEATH as i8;
+/// See [`QNET_PULSE_UNBLOCK`].
+pub(crate) const QNET_PULSE_COIDDEATH: i8 = bindings::QNET_PULSE_COIDDEATH as i8;
+/// In the flags of a message: its client wants to leave.
+pub(crate) const QNET_MI_UNBLOCK_REQ: i16 = bindings::QNET_MI_UNBLOCK_REQ as i16;
+/// A time-out tells a moment and not how long.
+pub(crate) const QNET_TIMEOUT_ABSOLUTE: u32 = bindings::QNET_TIMEOUT_ABSOLUTE;
+/// A receiver wants pulses alone.
+pub(crate) const QNET_RECEIVE_PULSE: u32 = bindings::QNET_RECEIVE_PULSE;
+/// An event is only looked at.
+pub(crate) const QNET_DELIVER_VERIFY: u32 = bindings::QNET_DELIVER_VERIFY;
+/// The server behind a connection is gone.
+pub(crate) const QNET_CONNECTION_DEAD: u32 = bindings::QNET_CONNECTION_DEAD;
 /// The channel flags that are understood.
 pub(crate) const CHANNEL_FLAGS: u32 = bindings::QNET_CHF_FIXED_PRIORITY
+    | bindings::QNET_CHF_UNBLOCK
+    | bindings::QNET_CHF_THREAD_DEATH
+    | bindings::QNET_CHF_DISCONNECT
     | bindings::QNET_CHF_SENDER_LEN
+    | bindings::QNET_CHF_COID_DISCONNECT
     | bindings::QNET_CHF_REPLY_LEN
     | bindings::QNET_CHF_PRIVATE
     | bindings::QNET_CHF_REMOTE;
@@ -40,6 +70,8 @@ pub(crate) const CONNECTION_FLAGS: u32 = bindings::QNET_COF_CLOEXEC | bindings::
 pub(crate) const QNET_SIDE_CHANNEL: u32 = bindings::QNET_SIDE_CHANNEL;
 /// QNX's error number for a server whose buffer is not there.
 pub(crate) const QNET_ESRVRFAULT: c_int = bindings::QNET_ESRVRFAULT as c_int;
+/// QNX's error number for what the network cannot do.
+pub(crate) const QNET_ENOREMOTE: c_int = bindings::QNET_ENOREMOTE as c_int;
 /// The number of this interface.
 pub(crate) const QNET_ABI_VERSION: u32 = bindings::QNET_ABI_VERSION;
 /// The letter of the ioctls.
@@ -343,6 +375,14 @@ mirror! {
     Coid = qnet_coid {
         size: u32,
         coid: i32,
+    }
+}
+
+mirror! {
+    /// The scoid of a client that has left.
+    FreeScoid = qnet_free_scoid {
+        size: u32,
+        scoid: i32,
     }
 }
 

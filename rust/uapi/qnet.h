@@ -111,6 +111,9 @@ struct qnet_buf {
 	__u32	reserved;
 };
 
+/* In states: ns is a time of CLOCK_MONOTONIC, and not how long. */
+#define QNET_TIMEOUT_ABSOLUTE	0x80000000
+
 /* When states is not 0: give up after ns nanoseconds in one of the states. */
 struct qnet_timeout {
 	__u64	ns;
@@ -339,6 +342,15 @@ struct qnet_coid {
 };
 
 /*
+ * On any socket: gives back the scoid of a client that has left, of which the
+ * server was told by QNET_PULSE_DISCONNECT.
+ */
+struct qnet_free_scoid {
+	__u32	size;
+	__s32	scoid;
+};
+
+/*
  * On a channel: who may connect to it, as for a file with this owner and mode,
  * of which the bits 0222 count. Before the first call anybody may. uid and gid
  * -1: as before, at first the maker's.
@@ -423,6 +435,7 @@ struct qnet_node_name {
 #define QNET_IOC_ACCESS		_IOW(QNET_IOC_MAGIC, 19, struct qnet_access)
 #define QNET_IOC_SIGNAL		_IOW(QNET_IOC_MAGIC, 20, struct qnet_signal)
 #define QNET_IOC_REMOTE_ND	_IOWR(QNET_IOC_MAGIC, 21, struct qnet_remote_nd)
+#define QNET_IOC_FREE_SCOID	_IOW(QNET_IOC_MAGIC, 22, struct qnet_free_scoid)
 
 /*
  * Generic netlink: the settings and tables of the caller's network namespace.

@@ -32,6 +32,8 @@ cell() {
 	mark "cell $_name"
 	echo "cell $_name"
 	link "$_client" "$_server" "$_mtu" "$_crc" "$_netem" || return 1
+	# What the cell before has left must not pass for this server's words.
+	rm -f "/tmp/server.$2" "/tmp/count.$2"
 	# shellcheck disable=SC2086 # Lists of words.
 	in_ns "$_server" qnet-bulk server $_serve --count-file "/tmp/count.$2" >"/tmp/server.$2" &
 	_process=$!

@@ -6,6 +6,7 @@
 //! messages, the buffers and the threads.
 
 pub mod connection;
+pub mod event;
 pub mod priority;
 pub mod rights;
 pub mod transaction;

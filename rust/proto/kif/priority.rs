@@ -15,6 +15,9 @@ pub const MIN: i16 = 1;
 /// The highest priority of a message; Neutrino's own maximum.
 pub const MAX: i16 = 255;
 
+/// The priority of an ordinary thread at nice 0, and of the module's own pulses.
+pub const ORDINARY: i16 = 10;
+
 /// The priority that a claim of a peer counts as.
 pub fn clamp(claimed: i32) -> i16 {
     match i16::try_from(claimed) {
@@ -47,8 +50,6 @@ const BATCH: u32 = 3;
 const REAL_TIME: i32 = 20;
 /// The highest priority in real time.
 const MOST_REAL_TIME: u32 = 99;
-/// The priority of an ordinary thread at nice 0.
-const ORDINARY: i32 = 10;
 /// The least and the greatest niceness.
 const NICE: core::ops::RangeInclusive<i32> = -20..=19;
 
@@ -77,7 +78,7 @@ impl Sched {
         if self.is_real_time() {
             REAL_TIME + self.real_time.min(MOST_REAL_TIME) as i32
         } else {
-            (ORDINARY - self.nice.clamp(*NICE.start(), *NICE.end()) / 2).clamp(1, REAL_TIME)
+            (i32::from(ORDINARY) - self.nice.clamp(*NICE.start(), *NICE.end()) / 2).clamp(1, REAL_TIME)
         }
     }
 
@@ -100,7 +101,7 @@ impl Sched {
                 ..self
             };
         }
-        self.ordinary(2 * (ORDINARY - priority))
+        self.ordinary(2 * (i32::from(ORDINARY) - priority))
     }
 
     /// The same thread, not in real time.

@@ -54,6 +54,51 @@ impl State {
     }
 }
 
+/// Why a blocked client wants to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A signal whose handler is to run, or an event of type UNBLOCK.
+    Signal,
+    /// Its time-out.
+    TimedOut,
+    /// It has been killed: no program is left that could see the answer.
+    Killed,
+}
+
+/// How a blocked client leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It leaves at once.
+    AtOnce,
+    /// It leaves at once, and a server that wants to know is told.
+    AtOnceAndTell,
+    /// It asks to be let go, and waits for the answer. It asks once.
+    Ask,
+    /// It has asked already.
+    Wait,
+}
+
+impl Cause {
+    /// How a client leaves whose message is in `state`. `wants_to_know` says that the channel is one
+    /// with `_NTO_CHF_UNBLOCK`, `remote` that it is on another node, which has to be asked in any
+    /// case, and `asked` that this client has asked before.
+    pub fn departure(
+        self,
+        state: State,
+        wants_to_know: bool,
+        remote: bool,
+        asked: bool,
+    ) -> Departure {
+        let concerned = remote || (wants_to_know && state == State::Received);
+        match self {
+            Cause::Killed if concerned && !asked => Departure::AtOnceAndTell,
+            Cause::Signal | Cause::TimedOut if concerned && asked => Departure::Wait,
+            Cause::Signal | Cause::TimedOut if concerned => Departure::Ask,
+            _ => Departure::AtOnce,
+        }
+    }
+}
+
 /// The states in which a time-out counts: bits with Neutrino's values (`_NTO_TIMEOUT_SEND` ...).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeoutStates(u32);

@@ -224,10 +224,8 @@ fn bad_bind(_: &World) -> Outcome {
             sq_flags: 1 << bit,
             ..address()
         };
-        let known = qnet_sys::QNET_CHF_FIXED_PRIORITY
-            | qnet_sys::QNET_CHF_SENDER_LEN
-            | qnet_sys::QNET_CHF_REPLY_LEN
-            | qnet_sys::QNET_CHF_PRIVATE;
+        // All that qnet.h names QNET_CHF_*.
+        let known = 0x0100_10ef;
         let result = with_length(libc::bind, &flags, 24);
         if flags.sq_flags & known != 0 {
             result?;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! MsgDeliverEvent: a server does to a client what that has asked for.
+//!
+//! An event acts on the client alone: a pulse goes over a connection of the client's own, a signal
+//! to the client's process or thread. It needs no rights, because the client gave it away; for that
+//! reason nothing can be delivered to anybody who is not a client.
+
+use super::{
+    process::{
+        Process,
+        Whose, //
+    },
+    transaction::Transaction,
+};
+use crate::{
+    knet::{
+        pid::{
+            self,
+            Pid, //
+        },
+        signal,
+        skb::Context, //
+    },
+    node::{
+        Draft,
+        Node,
+        Tag, //
+    },
+    proto::{
+        kif::event::Event,
+        wire::kif::{
+            self,
+            Message, //
+        },
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// Whom an event is for.
+pub(super) struct Target<'a> {
+    pub(super) process: &'a Pid,
+    pub(super) tid: i32,
+    /// The message that its thread waits for the answer of, if it does.
+    pub(super) message: Option<&'a Arc<Transaction>>,
+}
+
+/// Delivers an event of the server `caller` to the client that `rcvid` names, whether its message is
+/// answered or not; 0 names the server itself. With `verify` it is only looked whether that can be.
+/// Process context.
+///
+/// Errors: `ESRCH` when there is no such client, `EBADF` for a coid that the client has not, `EINVAL`
+/// for a value that does not fit the network, `EAGAIN`, `ENOMEM`; `ENOREMOTE` for `verify` of a
+/// client on another node. Whether an event reaches another node is not known here.
+pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verify: bool) -> Result {
+    let node = &caller.node;
+    if rcvid == 0 {
+        let target = Target {
+            process: &caller.pid,
+            tid: pid::caller_tid(),
+            message: None,
+        };
+        return if verify {
+            verify_here(node, &target, event)
+        } else {
+            deliver(node, &target, event, pid::caller_priority())
+        };
+    }
+    let (whose, tid, message) = caller.client_of(rcvid)?;
+    match whose {
+        Whose::Here(connection) => {
+            let target = Target {
+                process: connection.owner(),
+                tid,
+                message: message.as_ref(),
+            };
+            match verify {
+                true => verify_here(node, &target, event),
+                false => deliver(node, &target, event, pid::caller_priority()),
+            }
+        }
+        Whose::There { .. } if verify => Err(super::no_remote()),
+        Whose::There { server, handle } => {
+            let event = event.to_wire(pid::caller_priority()).map_err(|_| EINVAL)?;
+            let message = Message::Event(kif::Event {
+                client_handle: handle,
+                event,
+            });
+            let draft = Draft::new(node, &message, 0, Context::Sleep)?;
+            server
+                .peer
+                .send(server.session(), draft, Tag::None, None)
+                .map_err(|error| match error {
+                    EHOSTDOWN => ESRCH,
+                    ENOBUFS => EAGAIN,
+                    error => error,
+                })
+        }
+    }
+}
+
+/// Whether an event can be delivered to a client of this node.
+fn verify_here(node: &Node, target: &Target<'_>, event: &Event) -> Result {
+    if !target.process.alive() {
+        return Err(ESRCH);
+    }
+    match event {
+        Event::Pulse { coid, .. } => {
+            let process = Process::of(node, target.process).ok_or(ESRCH)?;
+            process.connection(*coid).map(drop).ok_or(EBADF)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Delivers an event to a client of this node, by somebody of the priority `deliverer`. Legal in
+/// softirq; no lock may be held.
+///
+/// Errors: as [`deliver_by`].
+pub(super) fn deliver(node: &Node, target: &Target<'_>, event: &Event, deliverer: i16) -> Result {
+    match *event {
+        Event::Nothing => Ok(()),
+        Event::Signal {
+            signo,
+            code,
+            value,
+            to_thread,
+        } => {
+            let info = signal::Info {
+                signo,
+                code: i32::from(code.unwrap_or(0)),
+                value,
+            };
+            let sent = match to_thread {
+                true => signal::send(target.process, Some(target.tid), &info),
+                false => Err(ESRCH),
+            };
+            match sent {
+                // A process that lost the thread still has others.
+                Err(error) if error == ESRCH => signal::send(target.process, None, &info),
+                sent => sent,
+            }
+        }
+        Event::Pulse {
+            coid,
+            priority,
+            code,
+            value,
+        } => {
+            let process = Process::of(node, target.process).ok_or(ESRCH)?;
+            let connection = process.connection(coid).ok_or(EBADF)?;
+            connection.pulse_at_once(priority.unwrap_or(deliverer), code, value)
+        }
+        Event::Unblock => {
+            if let Some(message) = target.message {
+                message.tell_to_leave();
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Signals to processes.
+//!
+//! C header: [`include/linux/sched/signal.h`](srctree/include/linux/sched/signal.h)
+
+use super::pid::Pid;
+use crate::sys::bindings;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// What a signal tells its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Info {
+    /// Its number.
+    pub(crate) signo: i32,
+    /// Its code; one that is reserved for the kernel counts as `SI_QUEUE`.
+    pub(crate) code: i32,
+    /// Its value.
+    pub(crate) value: i64,
+}
+
+/// Sends a signal to a process, or to one thread of it, by its number in the process's own pid
+/// namespace. Nobody's rights are looked at. Legal in softirq; no lock of the process may be held.
+///
+/// A signal for a process with its value goes to a thread that does not block it; if all do, it
+/// waits for any of them without its value, because the kernel keeps no other way open to modules.
+///
+/// Errors: `ESRCH` when there is no such process or thread, `EAGAIN` when too many wait.
+pub(crate) fn send(pid: &Pid, tid: Option<i32>, info: &Info) -> Result {
+    // SAFETY: `pid` is held.
+    to_result(unsafe {
+        bindings::qnet_helper_send_signal(
+            pid.as_ptr(),
+            tid.unwrap_or(0),
+            info.signo,
+            info.code,
+            info.value,
+        )
+    })
+}
