@@ -106,10 +106,6 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        barrier::{
-            smp_mb,
-            Full, //
-        },
         Arc, //
     },
 };
@@ -178,6 +174,17 @@ impl Request {
     }
 }
 
+/// A sender of whose leaving the server is to be told.
+#[derive(Clone, Copy)]
+struct UnblockDue {
+    handle: u32,
+    tid: i32,
+    priority: i16,
+}
+
+/// How many such senders are remembered.
+const MOST_DUE: usize = 64;
+
 /// A client's connection to a channel.
 #[pin_data]
 pub(crate) struct Connection {
@@ -195,8 +202,9 @@ pub(crate) struct Connection {
     client_id: Atomic<u32>,
     /// The most bytes of data that a message may bring, as the server's node said.
     most: Atomic<u32>,
-    /// Whether a sender may want to leave whose message went with a CONNECT.
-    unblocks_due: Atomic<bool>,
+    /// Senders that have left, and whose messages may have gone with a CONNECT that is not answered.
+    #[pin]
+    unblocks_due: SpinLockBh<KVec<UnblockDue>>,
     /// The number by which its process calls it; -1: it did not say.
     coid: Atomic<i32>,
     /// The threads that have sent on it: by their rcvids in the table of a server of this node, by
@@ -244,7 +252,7 @@ impl Connection {
                 told <- Told::new(),
                 client_id: Atomic::new(0),
                 most: Atomic::new(u32::MAX),
-                unblocks_due: Atomic::new(false),
+                unblocks_due <- new_spinlock_bh!(KVec::new()),
                 coid: Atomic::new(-1),
                 threads <- Threads::new(),
                 parked <- ParkedSends::new(),
@@ -893,21 +901,44 @@ impl Connection {
 
     /// Tells the server's node that the sender wants to leave; says whether there will be an answer.
     fn unblock(&self, peer: &Arc<Peer>, transaction: &Transaction, handle: u32) -> bool {
+        let due = UnblockDue {
+            handle,
+            tid: transaction.sender.tid,
+            priority: transaction.sender.priority,
+        };
         // Before the look at the state: who answers the CONNECT changes that first, and looks here
         // after that.
-        self.unblocks_due.store(true, Relaxed);
-        smp_mb(Full);
+        self.owe(due);
         let state = *self.state.lock();
         match state {
             State::Connected { server_id, session } => {
+                self.pay(handle);
                 // What had not left needs no answer.
                 !peer.give_up(session, Tag::Send(handle))
-                    && self.send_unblock(peer, session, server_id, handle, transaction)
+                    && self.send_unblock(peer, session, server_id, &due)
             }
-            // The message went with a CONNECT: when that is answered, the server is asked.
-            State::Connecting { .. } => true,
-            State::Idle | State::Dead => false,
+            // The message may have gone with a CONNECT: when that is answered, the server is told. The
+            // sender does not wait for that, because it may never be.
+            State::Connecting { .. } => false,
+            State::Idle | State::Dead => {
+                self.pay(handle);
+                false
+            }
         }
+    }
+
+    /// Remembers a sender that has left.
+    fn owe(&self, due: UnblockDue) {
+        let mut dues = self.unblocks_due.lock();
+        if dues.len() < MOST_DUE {
+            // Without memory the server learns of it by the end of the connection.
+            let _ = dues.push(due, GFP_ATOMIC);
+        }
+    }
+
+    /// Forgets it.
+    fn pay(&self, handle: u32) {
+        self.unblocks_due.lock().retain(|due| due.handle != handle);
     }
 
     /// Sends an UNBLOCK; says whether that was possible. Legal in softirq.
@@ -916,45 +947,27 @@ impl Connection {
         peer: &Arc<Peer>,
         session: u32,
         server_id: u32,
-        handle: u32,
-        transaction: &Transaction,
+        due: &UnblockDue,
     ) -> bool {
         let message = Message::Unblock(Unblock {
             server_id,
-            client_handle: handle,
-            tid: transaction.sender.tid,
+            client_handle: due.handle,
+            tid: due.tid,
         });
         Draft::new(&peer.node, &message, 0, Context::Atomic)
-            .map(|draft| draft.with_priority(transaction.sender.priority))
+            .map(|draft| draft.with_priority(due.priority))
             .and_then(|draft| peer.send(session, draft, Tag::None, None))
             .is_ok()
     }
 
-    /// The CONNECT was answered: senders that wanted to leave before that ask now. Softirq.
-    pub(super) fn send_unblocks_due(self: &Arc<Self>, session: u32, server_id: u32) {
-        smp_mb(Full);
-        let Target::There { peer, .. } = &self.target else {
-            return;
-        };
-        if !self.unblocks_due.load(Relaxed) {
-            return;
-        }
-        let mut place = 0;
-        loop {
-            let next = {
-                let waiting = self.node.ipc.waiting.lock();
-                waiting
-                    .find_from(place, |transaction| {
-                        transaction.is_on(self) && transaction.leaving().is_some()
-                    })
-                    .map(|(handle, transaction)| (handle, transaction.clone()))
-            };
-            let Some((handle, transaction)) = next else {
-                return;
-            };
-            place = place_behind(handle);
-            // One that cannot be sent leaves its sender to the answer.
-            let _ = self.send_unblock(peer, session, server_id, handle, &transaction);
+    /// The CONNECT was answered: the server is told of senders that have left meanwhile. Softirq.
+    pub(super) fn send_unblocks_due(&self, session: u32, server_id: u32) {
+        let dues = core::mem::take(&mut *self.unblocks_due.lock());
+        if let Target::There { peer, .. } = &self.target {
+            for due in dues {
+                // One that cannot be sent is a message that the server answers to nobody.
+                let _ = self.send_unblock(peer, session, server_id, &due);
+            }
         }
     }
 

@@ -20,6 +20,7 @@ _TREE: _Checks = (
     rust.reasons,
     docs.counters,
     docs.packages,
+    docs.calls,
     docs.links,
     docs.first_programs,
     docs.man_pages,

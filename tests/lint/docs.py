@@ -10,6 +10,7 @@ from .tree import TOP, files, run, text, with_suffix
 
 _ROW = re.compile(r"^\|\s*`([^`]+)`", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_VERDICTS = ("same", "different", "absent", "ours")
 _BLOCK = re.compile(r"^```(c|rust)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -56,6 +57,24 @@ def packages() -> list[str]:
     page = text(Path("Documentation/dependencies.md")).partition("## Packages in the build root")[2]
     documented = set(_ROW.findall(page.partition("\n## ")[0]))
     return _compare("package", "dependencies.md", documented, real)
+
+
+def calls() -> list[str]:
+    """Documentation/conformance.md says of every call that the headers declare how it compares with QNX's, and of no other."""
+    declared = {
+        name
+        for path in files()
+        if path.parts[:3] == ("qnet_userspace", "include", "sys")
+        for name in re.findall(r"^(?:int|long|ssize_t) (\w+)\(", text(path), re.MULTILINE)
+    }
+    real = {name for name in declared if name.removesuffix("_r") == name}
+    wrong = [f"{name} is not declared" for name in declared if name.endswith("_r") and name.removesuffix("_r") not in real]
+    rows = re.findall(r"^\| (`.+?) \| (\w+) \|", text(Path("Documentation/conformance.md")), re.MULTILINE)
+    verdicts = {name: verdict for cell, verdict in rows for name in re.findall(r"`(\w+)`", cell)}
+    wrong += [f"{name}: {verdict} is no verdict" for name, verdict in verdicts.items() if verdict not in _VERDICTS]
+    listed = {name for name, verdict in verdicts.items() if verdict != "absent"}
+    wrong += [f"{name} is declared, and absent in conformance.md" for name in real & (verdicts.keys() - listed)]
+    return wrong + _compare("call", "conformance.md", listed, real)
 
 
 def links() -> list[str]:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Names of Qnet nodes, for programs linked with -lqnet: see netmgr_strtond(3).
+ * Names and numbers of Qnet nodes, for programs linked with -lqnet: see
+ * netmgr_strtond(3) and netmgr_remote_nd(3).
  */
 #ifndef _QNET_SYS_NETMGR_H
 #define _QNET_SYS_NETMGR_H
@@ -42,6 +43,18 @@ int netmgr_strtond(const char *nodename, char **endstr);
  * NUL, and returns its whole length, or -1 with errno set.
  */
 int netmgr_ndtostr(unsigned flags, int nd, char *buf, size_t maxbuf);
+
+/*
+ * The descriptor that the node remote_nd has for the node that this one calls
+ * local_nd, or -1 with errno set.
+ */
+int netmgr_remote_nd(int remote_nd, int local_nd);
+
+/*
+ * Writes the path of suffix on the node into the maxbuf bytes at path:
+ * /net/node.domain/suffix. Returns its length, or -1 with errno set.
+ */
+int netmgr_path(const char *nodename, const char *suffix, char *path, size_t maxbuf);
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,70 @@ pub(crate) fn classic<T: Answer>(call: impl FnOnce() -> Result<T>) -> T {
     })
 }
 
+/// Defines the two forms of each call: with `errno`, and with a name that ends in `_r`. `pointers`
+/// marks those for whose pointers the caller answers, which makes them unsafe.
+macro_rules! calls {
+    () => {};
+    (
+        $(#[$meta:meta])+
+        pointers fn $name:ident $name_r:ident ($($argument:ident: $type:ty),* $(,)?) -> $result:ty
+            = $call:expr;
+        $($rest:tt)*
+    ) => {
+        $crate::answer::calls! {
+            @unsafe [$(#[$meta])+] classic $name ($($argument: $type),*) -> $result = $call
+        }
+        $crate::answer::calls! {
+            @unsafe [$(#[$meta])+] plain $name_r ($($argument: $type),*) -> $result = $call
+        }
+        $crate::answer::calls! { $($rest)* }
+    };
+    (
+        $(#[$meta:meta])+
+        fn $name:ident $name_r:ident ($($argument:ident: $type:ty),* $(,)?) -> $result:ty
+            = $call:expr;
+        $($rest:tt)*
+    ) => {
+        $crate::answer::calls! {
+            @safe [$(#[$meta])+] classic $name ($($argument: $type),*) -> $result = $call
+        }
+        $crate::answer::calls! {
+            @safe [$(#[$meta])+] plain $name_r ($($argument: $type),*) -> $result = $call
+        }
+        $crate::answer::calls! { $($rest)* }
+    };
+    (
+        @unsafe [$(#[$meta:meta])+] $answer:ident $name:ident ($($argument:ident: $type:ty),*)
+            -> $result:ty = $call:expr
+    ) => {
+        $(#[$meta])+
+        ///
+        /// # Safety
+        ///
+        /// The buffers must be the caller's: what is sent to read, what is received or told to
+        /// write.
+        #[no_mangle]
+        pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
+            $crate::answer::$answer(|| {
+                // SAFETY: The caller promises what is asked for.
+                unsafe { $call }
+            })
+        }
+    };
+    (
+        @safe [$(#[$meta:meta])+] $answer:ident $name:ident ($($argument:ident: $type:ty),*)
+            -> $result:ty = $call:expr
+    ) => {
+        $(#[$meta])+
+        #[no_mangle]
+        pub extern "C" fn $name($($argument: $type),*) -> $result {
+            $crate::answer::$answer(|| $call)
+        }
+    };
+}
+
+pub(crate) use calls;
+
 #[cfg(test)]
 mod tests {
     use qnet::Error;

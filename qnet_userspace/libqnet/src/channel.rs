@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-//! ChannelCreate() and ChannelDestroy().
+//! ChannelCreate() and ChannelDestroy(), and what else a channel is asked for.
 
 use std::ffi::{
     c_int,
@@ -16,7 +16,7 @@ use qnet::{
 };
 
 use crate::{
-    answer,
+    answer::calls,
     channels::{
         self,
         CHANNELS, //
@@ -41,26 +41,27 @@ fn destroy(chid: c_int) -> Result<c_int> {
     Ok(0)
 }
 
-/// Makes a channel; see ChannelCreate(3).
-#[no_mangle]
-pub extern "C" fn ChannelCreate(flags: c_uint) -> c_int {
-    answer::classic(|| create(flags))
+fn access(chid: c_int, uid: libc::uid_t, gid: libc::gid_t, mode: libc::mode_t) -> Result<c_int> {
+    timer::drop_armed();
+    let stay = CHANNELS.enter(chid)?;
+    raw::set_access(stay.borrow(), uid, gid, mode)?;
+    Ok(0)
 }
 
-/// Makes a channel; see ChannelCreate(3).
-#[no_mangle]
-pub extern "C" fn ChannelCreate_r(flags: c_uint) -> c_int {
-    answer::plain(|| create(flags))
+fn descriptor(chid: c_int) -> Result<c_int> {
+    timer::drop_armed();
+    Ok(CHANNELS.enter(chid)?.fd())
 }
 
-/// Ends a channel; see ChannelCreate(3).
-#[no_mangle]
-pub extern "C" fn ChannelDestroy(chid: c_int) -> c_int {
-    answer::classic(|| destroy(chid))
-}
-
-/// Ends a channel; see ChannelCreate(3).
-#[no_mangle]
-pub extern "C" fn ChannelDestroy_r(chid: c_int) -> c_int {
-    answer::plain(|| destroy(chid))
+calls! {
+    /// Makes a channel; see ChannelCreate(3).
+    fn ChannelCreate ChannelCreate_r (flags: c_uint) -> c_int = create(flags);
+    /// Ends a channel; see ChannelCreate(3).
+    fn ChannelDestroy ChannelDestroy_r (chid: c_int) -> c_int = destroy(chid);
+    /// Says who may connect to a channel; see qnet_channel_access(3).
+    fn qnet_channel_access qnet_channel_access_r
+        (chid: c_int, uid: libc::uid_t, gid: libc::gid_t, mode: libc::mode_t) -> c_int
+        = access(chid, uid, gid, mode);
+    /// Tells the descriptor of a channel; see qnet_channel_access(3).
+    fn qnet_channel_fd qnet_channel_fd_r (chid: c_int) -> c_int = descriptor(chid);
 }

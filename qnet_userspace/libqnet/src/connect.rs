@@ -25,7 +25,7 @@ use qnet::{
 };
 
 use crate::{
-    answer,
+    answer::calls,
     timer, //
 };
 
@@ -48,8 +48,16 @@ fn attach(nd: u32, pid: c_int, chid: c_int, index: c_uint, flags: c_int) -> Resu
         .map(Connection::into_coid)
 }
 
+/// The bits of a client's number, of which a descriptor never has the lower.
+const SCOID: c_int = 0x6000_0000;
+
 fn detach(coid: c_int) -> Result<c_int> {
     timer::drop_armed();
+    if coid >= 0 && coid & SCOID == SCOID {
+        // A server that has been told that a client is gone.
+        raw::free_scoid(coid).map_err(|_| Error::EINVAL)?;
+        return Ok(0);
+    }
     let fd = raw::fd_of(coid).map_err(|_| Error::EINVAL)?;
     // SAFETY: The number is not -1. Whether it is open, and a connection, the module says.
     raw::detach(unsafe { BorrowedFd::borrow_raw(fd) }).map_err(|_| Error::EINVAL)?;
@@ -58,38 +66,11 @@ fn detach(coid: c_int) -> Result<c_int> {
     Ok(0)
 }
 
-/// Attaches to a channel; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectAttach(
-    nd: u32,
-    pid: libc::pid_t,
-    chid: c_int,
-    index: c_uint,
-    flags: c_int,
-) -> c_int {
-    answer::classic(|| attach(nd, pid, chid, index, flags))
-}
-
-/// Attaches to a channel; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectAttach_r(
-    nd: u32,
-    pid: libc::pid_t,
-    chid: c_int,
-    index: c_uint,
-    flags: c_int,
-) -> c_int {
-    answer::plain(|| attach(nd, pid, chid, index, flags))
-}
-
-/// Ends a connection; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectDetach(coid: c_int) -> c_int {
-    answer::classic(|| detach(coid))
-}
-
-/// Ends a connection; see ConnectAttach(3).
-#[no_mangle]
-pub extern "C" fn ConnectDetach_r(coid: c_int) -> c_int {
-    answer::plain(|| detach(coid))
+calls! {
+    /// Attaches to a channel; see ConnectAttach(3).
+    fn ConnectAttach ConnectAttach_r
+        (nd: u32, pid: libc::pid_t, chid: c_int, index: c_uint, flags: c_int) -> c_int
+        = attach(nd, pid, chid, index, flags);
+    /// Ends a connection; see ConnectAttach(3).
+    fn ConnectDetach ConnectDetach_r (coid: c_int) -> c_int = detach(coid);
 }

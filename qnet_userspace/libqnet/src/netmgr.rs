@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-//! netmgr_strtond() and netmgr_ndtostr().
+//! netmgr_strtond(), netmgr_ndtostr(), netmgr_path() and netmgr_remote_nd().
 
 use std::{
     ffi::{
@@ -148,15 +148,54 @@ unsafe fn strtond(name: *const c_char, end: *mut *mut c_char) -> Result<c_int> {
     }
     // SAFETY: It is not null, and the caller says that it is a string then.
     let bytes = unsafe { CStr::from_ptr(name) }.to_bytes();
-    let (nd, used) = raw::strtond(bytes, timeout).map_err(|error| match error {
-        Error::EAFNOSUPPORT => Error::ENOTSUP,
-        other => other,
-    })?;
+    let (nd, used) = raw::strtond(bytes, timeout).map_err(absent)?;
     // SAFETY: The caller says that it is null or valid.
     if let Some(end) = unsafe { end.as_mut() } {
         *end = name.wrapping_add(used.min(bytes.len())).cast_mut();
     }
     Ok(nd as c_int)
+}
+
+/// Without Qnet no node can be found.
+fn absent(error: Error) -> Error {
+    match error {
+        Error::EAFNOSUPPORT => Error::ENOTSUP,
+        other => other,
+    }
+}
+
+fn remote_nd(remote: c_int, local: c_int) -> Result<c_int> {
+    let timeout = timer::take();
+    if remote < 0 || local < 0 {
+        return Err(Error::EINVAL);
+    }
+    let (asked, named) = (Node::from_raw(remote as u32), Node::from_raw(local as u32));
+    if asked.is_local() {
+        return Ok(local);
+    }
+    if asked.is_same_machine(named) {
+        return Ok(0);
+    }
+    let nd = raw::remote_nd(remote as u32, local as u32, timeout).map_err(absent)?;
+    Ok(nd as c_int)
+}
+
+/// The path of `suffix` on the node that `name` begins with; what follows the node there comes
+/// first.
+fn path(name: &[u8], suffix: &[u8]) -> Result<Vec<u8>> {
+    let (nd, used) = match name {
+        [] => (0, 0),
+        name => raw::strtond(name, timer::take()).map_err(absent)?,
+    };
+    let mut path = describe(DIR_SHOW, nd)?.into_bytes();
+    for part in [&name[used.min(name.len())..], suffix] {
+        let part = part.strip_prefix(b"/").unwrap_or(part);
+        if !part.is_empty() && path.last() != Some(&b'/') {
+            path.push(b'/');
+        }
+        path.extend(part);
+    }
+    Ok(path)
 }
 
 /// Finds the node that a string names; see netmgr_strtond(3).
@@ -191,9 +230,52 @@ pub unsafe extern "C" fn netmgr_ndtostr(
         timer::drop_armed();
         let text = describe(flags, nd as u32)?;
         // SAFETY: The caller promises what is asked for.
+        unsafe { copy_out(text.as_bytes(), buf, maxbuf) };
+        Ok(text.len() as c_int)
+    })
+}
+
+/// Tells the number that another node has for a node; see netmgr_remote_nd(3).
+#[no_mangle]
+pub extern "C" fn netmgr_remote_nd(remote: c_int, local: c_int) -> c_int {
+    answer::classic(|| remote_nd(remote, local))
+}
+
+/// Writes the path of something on a node; see netmgr_strtond(3).
+///
+/// # Safety
+///
+/// `nodename` and `suffix` must be null or strings, and `buf` valid to write for `maxbuf` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn netmgr_path(
+    nodename: *const c_char,
+    suffix: *const c_char,
+    buf: *mut c_char,
+    maxbuf: usize,
+) -> c_int {
+    answer::classic(|| {
+        // SAFETY: The caller promises what is asked for.
+        let text = unsafe { path(bytes_of(nodename), bytes_of(suffix)) }?;
+        if text.len() >= maxbuf {
+            return Err(Error::ENAMETOOLONG);
+        }
+        // SAFETY: As above.
         unsafe { copy_out(&text, buf, maxbuf) };
         Ok(text.len() as c_int)
     })
+}
+
+/// The bytes of a string, none for null.
+///
+/// # Safety
+///
+/// `string` must be null or a string that stays for `'a`.
+unsafe fn bytes_of<'a>(string: *const c_char) -> &'a [u8] {
+    if string.is_null() {
+        return &[];
+    }
+    // SAFETY: It is not null, and the caller says that it is a string then.
+    unsafe { CStr::from_ptr(string) }.to_bytes()
 }
 
 /// Writes as much of `text` as fits, and a NUL behind it.
@@ -201,7 +283,7 @@ pub unsafe extern "C" fn netmgr_ndtostr(
 /// # Safety
 ///
 /// `buf` must be valid to write for `maxbuf` bytes.
-unsafe fn copy_out(text: &str, buf: *mut c_char, maxbuf: usize) {
+unsafe fn copy_out(text: &[u8], buf: *mut c_char, maxbuf: usize) {
     let Some(room) = maxbuf.checked_sub(1) else {
         return;
     };

@@ -16,10 +16,10 @@ use qnet::{
     Timeout, //
 };
 
-use crate::answer;
-
-/// `SIGEV_UNBLOCK` of the header: the one thing that can happen when the time has passed.
-const SIGEV_UNBLOCK: c_int = 5;
+use crate::{
+    answer::calls,
+    event::sigevent, //
+};
 
 /// A time-out that waits for the thread's next call.
 #[derive(Clone, Copy)]
@@ -112,13 +112,14 @@ fn arm(clock: libc::clockid_t, flags: u32, time: u64) -> Result<(u32, u64)> {
 unsafe fn timeout(
     clock: libc::clockid_t,
     flags: c_int,
-    notify: *const libc::sigevent,
+    notify: *const sigevent,
     ntime: *const u64,
     otime: *mut u64,
 ) -> Result<c_int> {
     // SAFETY: The caller says that it is null or valid.
     if let Some(notify) = unsafe { notify.as_ref() } {
-        if notify.sigev_notify != SIGEV_UNBLOCK {
+        // Nothing else can happen when the time has passed.
+        if notify.kind()? != qnet_sys::QNET_SIGEV_UNBLOCK {
             return Err(Error::EINVAL);
         }
     }
@@ -132,42 +133,12 @@ unsafe fn timeout(
     Ok(states as c_int)
 }
 
-/// Arms a time-out for the next call of the thread; see TimerTimeout(3).
-///
-/// # Safety
-///
-/// The pointers must be null or valid: `notify` and `ntime` to read, `otime` to write.
-#[no_mangle]
-pub unsafe extern "C" fn TimerTimeout(
-    id: libc::clockid_t,
-    flags: c_int,
-    notify: *const libc::sigevent,
-    ntime: *const u64,
-    otime: *mut u64,
-) -> c_int {
-    answer::classic(|| {
-        // SAFETY: The caller promises what is asked for.
-        unsafe { timeout(id, flags, notify, ntime, otime) }
-    })
-}
-
-/// Arms a time-out for the next call of the thread; see TimerTimeout(3).
-///
-/// # Safety
-///
-/// The pointers must be null or valid: `notify` and `ntime` to read, `otime` to write.
-#[no_mangle]
-pub unsafe extern "C" fn TimerTimeout_r(
-    id: libc::clockid_t,
-    flags: c_int,
-    notify: *const libc::sigevent,
-    ntime: *const u64,
-    otime: *mut u64,
-) -> c_int {
-    answer::plain(|| {
-        // SAFETY: The caller promises what is asked for.
-        unsafe { timeout(id, flags, notify, ntime, otime) }
-    })
+calls! {
+    /// Arms a time-out for the next call of the thread; see TimerTimeout(3).
+    pointers fn TimerTimeout TimerTimeout_r
+        (id: libc::clockid_t, flags: c_int, notify: *const sigevent, ntime: *const u64,
+         otime: *mut u64) -> c_int
+        = timeout(id, flags, notify, ntime, otime);
 }
 
 #[cfg(test)]
@@ -219,15 +190,14 @@ mod tests {
             Err(Error::EINVAL)
         );
         assert_eq!(arm(libc::CLOCK_MONOTONIC, 1 << 31, 0), Err(Error::EINVAL));
-        // SAFETY: All zero is a valid structure.
-        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        let mut event = sigevent::default();
         let null = std::ptr::null_mut();
         // SAFETY: The pointer to the event is valid, the others are null.
-        let call = |event: &libc::sigevent| unsafe {
+        let call = |event: &sigevent| unsafe {
             TimerTimeout_r(libc::CLOCK_MONOTONIC, 0x20, event, null, null)
         };
         assert_eq!(call(&event), -libc::EINVAL);
-        event.sigev_notify = SIGEV_UNBLOCK;
+        event.sigev_notify = qnet_sys::QNET_SIGEV_UNBLOCK;
         assert_eq!(call(&event), 0);
         assert_eq!(take(), Timeout::NOW.in_states(States::RECEIVE));
     }

@@ -18,7 +18,22 @@ use std::{
     sync::OnceLock,
 };
 
-use qnet_c::_msg_info;
+use qnet_c::{
+    _client_info,
+    _cred_info,
+    _msg_info,
+    qnet_answer,
+    sigevent, //
+};
+use qnet_sys::qnet_pulse as _pulse;
+
+/// The headers that are installed.
+const HEADERS: [&str; 4] = [
+    "sys/neutrino.h",
+    "sys/netmgr.h",
+    "sys/qnet.h",
+    "sys/siginfo.h",
+];
 
 fn crate_dir() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -80,7 +95,7 @@ const STATIC_NEEDS: [&str; 5] = ["-lgcc_s", "-lpthread", "-lm", "-ldl", "-lc"];
 
 #[test]
 fn headers_stand_alone() {
-    for header in ["sys/neutrino.h", "sys/netmgr.h"] {
+    for header in HEADERS {
         for (compiler_name, suffix, standard) in [
             ("cc", "c", "c99"),
             ("cc", "c", "c11"),
@@ -94,7 +109,7 @@ fn headers_stand_alone() {
                 &source,
                 format!(
                     "#include <{header}>\n#include <{header}>\n\
-                     extern int nothing;\nint nothing = sizeof(struct _msg_info);\n"
+                     extern int nothing;\nint nothing = sizeof(struct sigevent);\n"
                 ),
             )
             .unwrap();
@@ -114,7 +129,7 @@ fn structures_agree() {
         .arg(&program)
         .arg(crate_dir().join("tests/c/layout.c")));
     let printed = run(&mut Command::new(program));
-    let c: BTreeMap<&str, Vec<usize>> = printed
+    let c: BTreeMap<&str, Vec<i64>> = printed
         .lines()
         .map(|line| {
             let mut words = line.split(' ');
@@ -122,49 +137,164 @@ fn structures_agree() {
             (name, words.map(|word| word.parse().unwrap()).collect())
         })
         .collect();
+    let ours = our_layouts();
+    let numbers = our_numbers();
+    for (name, values) in ours.iter().chain(&numbers) {
+        assert_eq!(c.get(name.as_str()), Some(values), "{name}");
+    }
+    assert_eq!(c.len(), ours.len() + numbers.len());
+}
 
-    let info = _msg_info::default();
+/// The sizes of the structures, and the places and sizes of their fields.
+fn our_layouts() -> Vec<(String, Vec<i64>)> {
+    let mut rows = Vec::new();
+    let mut field = |name: String, offset: usize, size: usize| {
+        rows.push((name, vec![offset as i64, size as i64]));
+    };
+    fn size_of_field<S, F>(_: fn(&S) -> &F) -> usize {
+        size_of::<F>()
+    }
     macro_rules! fields {
-        ($($name:ident)*) => { $(
-            let here = vec![offset_of!(_msg_info, $name), size_of_val(&info.$name)];
-            assert_eq!(c[stringify!($name)], here, stringify!($name));
-        )* };
+        ($($structure:ident { $($name:ident)* })*) => { $( $(
+            field(
+                format!("{}.{}", stringify!($structure), stringify!($name)).replace("r#", ""),
+                offset_of!($structure, $name),
+                size_of_field(|value: &$structure| &value.$name),
+            );
+        )* )* };
     }
     fields! {
-        nd srcnd pid tid chid scoid coid priority flags msglen srcmsglen dstmsglen type_id reserved
+        _msg_info {
+            nd srcnd pid tid chid scoid coid priority flags msglen srcmsglen dstmsglen type_id
+            reserved
+        }
+        _pulse { r#type subtype code zero value scoid }
+        _cred_info { ruid euid suid rgid egid sgid ngroups grouplist }
+        _client_info { nd pid sid flags cred }
+        qnet_answer { rcvid error status iov parts }
+        sigevent { sigev_notify sigev_value }
     }
-    for (name, value) in [
-        ("_msg_info", size_of::<_msg_info>()),
-        ("ENOREMOTE", qnet_sys::QNET_ENOREMOTE as usize),
-        ("ESRVRFAULT", qnet_sys::QNET_ESRVRFAULT as usize),
-        ("_NTO_SIDE_CHANNEL", qnet_sys::QNET_SIDE_CHANNEL as usize),
-        (
-            "_NTO_CHF_FIXED_PRIORITY",
-            qnet_sys::QNET_CHF_FIXED_PRIORITY as usize,
-        ),
-        (
-            "_NTO_CHF_SENDER_LEN",
-            qnet_sys::QNET_CHF_SENDER_LEN as usize,
-        ),
-        ("_NTO_CHF_REPLY_LEN", qnet_sys::QNET_CHF_REPLY_LEN as usize),
-        ("_NTO_CHF_PRIVATE", qnet_sys::QNET_CHF_PRIVATE as usize),
-        ("_NTO_COF_CLOEXEC", qnet_sys::QNET_COF_CLOEXEC as usize),
-        ("_NTO_COF_NOSHARE", qnet_sys::QNET_COF_NOSHARE as usize),
-        ("_NTO_TIMEOUT_SEND", qnet_sys::QNET_TIMEOUT_SEND as usize),
-        (
-            "_NTO_TIMEOUT_RECEIVE",
-            qnet_sys::QNET_TIMEOUT_RECEIVE as usize,
-        ),
-        ("_NTO_TIMEOUT_REPLY", qnet_sys::QNET_TIMEOUT_REPLY as usize),
+    let (signo, detail) = (
+        offset_of!(sigevent, sigev_signo),
+        offset_of!(sigevent, detail),
+    );
+    field("sigevent.sigev_signo".into(), signo, 4);
+    field("sigevent.sigev_coid".into(), signo, 4);
+    field("sigevent.sigev_code".into(), detail, 2);
+    field("sigevent.sigev_priority".into(), detail + 2, 2);
+    macro_rules! sizes {
+        ($($structure:ident)*) => { $(
+            rows.push((stringify!($structure).into(), vec![size_of::<$structure>() as i64]));
+        )* };
+    }
+    sizes! { _msg_info _pulse _cred_info _client_info qnet_answer sigevent }
+    rows
+}
+
+/// The numbers that the headers share with the module.
+fn our_numbers() -> Vec<(String, Vec<i64>)> {
+    macro_rules! numbers {
+        ($($theirs:ident = $ours:ident)*) => {
+            vec![$( (stringify!($theirs).into(), vec![qnet_sys::$ours as i64]) ),*]
+        };
+    }
+    numbers! {
+        ENOREMOTE = QNET_ENOREMOTE
+        ESRVRFAULT = QNET_ESRVRFAULT
+        _NTO_SIDE_CHANNEL = QNET_SIDE_CHANNEL
+        _NTO_CHF_FIXED_PRIORITY = QNET_CHF_FIXED_PRIORITY
+        _NTO_CHF_UNBLOCK = QNET_CHF_UNBLOCK
+        _NTO_CHF_THREAD_DEATH = QNET_CHF_THREAD_DEATH
+        _NTO_CHF_DISCONNECT = QNET_CHF_DISCONNECT
+        _NTO_CHF_SENDER_LEN = QNET_CHF_SENDER_LEN
+        _NTO_CHF_COID_DISCONNECT = QNET_CHF_COID_DISCONNECT
+        _NTO_CHF_REPLY_LEN = QNET_CHF_REPLY_LEN
+        _NTO_CHF_PRIVATE = QNET_CHF_PRIVATE
+        _QNET_CHF_REMOTE = QNET_CHF_REMOTE
+        _NTO_COF_CLOEXEC = QNET_COF_CLOEXEC
+        _NTO_COF_NOSHARE = QNET_COF_NOSHARE
+        _NTO_TIMEOUT_SEND = QNET_TIMEOUT_SEND
+        _NTO_TIMEOUT_RECEIVE = QNET_TIMEOUT_RECEIVE
+        _NTO_TIMEOUT_REPLY = QNET_TIMEOUT_REPLY
+        _NTO_MI_UNBLOCK_REQ = QNET_MI_UNBLOCK_REQ
+        _NTO_MI_NET_CRED_DIRTY = QNET_MI_NET_CRED_DIRTY
+        _NTO_KEYDATA_VERIFY = QNET_KEYDATA_VERIFY
+        _NTO_KEYDATA_CALCULATE = QNET_KEYDATA_CALCULATE
+        _NTO_KEYDATA_CALCULATE_REUSE = QNET_KEYDATA_CALCULATE_REUSE
+        _PULSE_CODE_UNBLOCK = QNET_PULSE_UNBLOCK
+        _PULSE_CODE_DISCONNECT = QNET_PULSE_DISCONNECT
+        _PULSE_CODE_THREADDEATH = QNET_PULSE_THREADDEATH
+        _PULSE_CODE_COIDDEATH = QNET_PULSE_COIDDEATH
+        SIGEV_NONE = QNET_SIGEV_NONE
+        SIGEV_SIGNAL = QNET_SIGEV_SIGNAL
+        SIGEV_SIGNAL_CODE = QNET_SIGEV_SIGNAL_CODE
+        SIGEV_SIGNAL_THREAD = QNET_SIGEV_SIGNAL_THREAD
+        SIGEV_PULSE = QNET_SIGEV_PULSE
+        SIGEV_UNBLOCK = QNET_SIGEV_UNBLOCK
+    }
+}
+
+/// A source written for QNX compiles unchanged, as C and as C++, and its events are Neutrino's,
+/// whatever headers of the C library come first or last.
+#[test]
+fn qnx_sources_compile() {
+    let source = crate_dir().join("tests/c/qnx.c");
+    let libc = "#include <aio.h>\n#include <mqueue.h>\n#include <signal.h>\n#include <time.h>\n";
+    let ours = format!("#include {source:?}\n");
+    let main = "int main(void)\n{\n\treturn qnx_events();\n}\n";
+    for (order, text) in [
+        ("alone", format!("{ours}{main}")),
+        ("before", format!("{libc}{ours}{main}")),
+        ("behind", format!("{ours}{libc}{main}")),
+        ("both", format!("{libc}{ours}{libc}{main}")),
     ] {
-        assert_eq!(c[name], [value], "{name}");
+        for (name, suffix, standard) in [
+            ("cc", "c", "c99"),
+            ("cc", "c", "gnu17"),
+            ("c++", "cc", "c++11"),
+            ("c++", "cc", "gnu++20"),
+        ] {
+            let stem = format!("qnx_{order}_{standard}");
+            let file = tmp(&format!("{stem}.{suffix}"));
+            fs::write(&file, &text).unwrap();
+            run(compiler(name)
+                .arg(format!("-std={standard}"))
+                .arg("-o")
+                .arg(tmp(&stem))
+                .arg(&file)
+                .arg("-L")
+                .arg(libraries())
+                .arg("-lqnet"));
+            run(Command::new(tmp(&stem)).env("LD_LIBRARY_PATH", libraries()));
+        }
+    }
+}
+
+/// The C library's calls do not take one of our events for one of theirs.
+#[test]
+fn foreign_events_are_refused() {
+    for (name, suffix) in [("cc", "c"), ("c++", "cc")] {
+        let source = tmp(&format!("foreign_event.{suffix}"));
+        fs::write(
+            &source,
+            "#include <sys/neutrino.h>\n#include <time.h>\n\
+             int main(void)\n{\n\tstruct sigevent event;\n\ttimer_t timer;\n\n\
+             \tSIGEV_SIGNAL_INIT(&event, 10);\n\
+             \treturn timer_create(CLOCK_MONOTONIC, &event, &timer);\n}\n",
+        )
+        .unwrap();
+        let output = compiler(name).arg("-fsyntax-only").arg(&source).output();
+        let output = output.unwrap();
+        assert!(!output.status.success(), "{name} takes it");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("_qnet_sigevent"), "{said}");
     }
 }
 
 /// The names of the functions that the headers declare.
 fn declared() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for header in ["sys/neutrino.h", "sys/netmgr.h"] {
+    for header in HEADERS {
         let text = fs::read_to_string(include().join(header)).unwrap();
         for line in text.lines() {
             let rest = ["int ", "long ", "ssize_t "]
@@ -209,6 +339,7 @@ fn says_what_is_documented_without_the_module() {
         let program = tmp(name);
         let mut build = compiler("cc");
         build.args(["-std=gnu11", "-o"]).arg(&program).arg(&source);
+        build.arg(crate_dir().join("tests/c/qnx.c"));
         build.args(flags).arg("-L").arg(libraries()).arg("-lqnet");
         if flags.is_empty() {
             run(&mut build);
@@ -219,23 +350,26 @@ fn says_what_is_documented_without_the_module() {
     }
 }
 
+/// The programs in the folder of examples build, with the archive, and say what is missing.
 #[test]
-fn the_first_program_links_with_the_archive() {
-    let source = crate_dir().join("../../Documentation/examples/first.c");
-    let program = tmp("first");
-    run(compiler("cc")
-        .args(["-std=c99", "-o"])
-        .arg(&program)
-        .arg(&source)
-        .arg(libraries().join("libqnet.a"))
-        .args(STATIC_NEEDS));
-    let output = Command::new(&program).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    if module_is_absent() {
-        assert_eq!(output.status.code(), Some(1));
-        assert!(said.contains("ChannelCreate"), "{said}");
-    } else {
-        assert!(output.status.success(), "{said}");
+fn the_example_programs_link_with_the_archive() {
+    for name in ["first", "pulses"] {
+        let source = crate_dir().join(format!("../../Documentation/examples/{name}.c"));
+        let program = tmp(name);
+        run(compiler("cc")
+            .args(["-std=c99", "-o"])
+            .arg(&program)
+            .arg(&source)
+            .arg(libraries().join("libqnet.a"))
+            .args(STATIC_NEEDS));
+        let output = Command::new(&program).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        if module_is_absent() {
+            assert_eq!(output.status.code(), Some(1));
+            assert!(said.contains("ChannelCreate"), "{said}");
+        } else {
+            assert!(output.status.success(), "{said}");
+        }
     }
 }
 

@@ -61,6 +61,9 @@ pub const QNET_TIMEOUT_RECEIVE: u32 = 0x20;
 /// A time-out for a sender whose message was received and not answered.
 pub const QNET_TIMEOUT_REPLY: u32 = 0x40;
 
+/// In the states of a time-out: its `ns` are a time of CLOCK_MONOTONIC, and not how long.
+pub const QNET_TIMEOUT_ABSOLUTE: u32 = 0x8000_0000;
+
 /// A pulse of the module: a client wants to leave; its value is the rcvid.
 pub const QNET_PULSE_UNBLOCK: i8 = -32;
 /// A pulse of the module: the client `scoid` has left.
@@ -129,7 +132,7 @@ pub struct qnet_buf {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct qnet_timeout {
-    /// How long.
+    /// How long, or until when.
     pub ns: u64,
     /// `QNET_TIMEOUT_*`.
     pub states: u32,
@@ -515,6 +518,16 @@ pub struct qnet_coid {
     pub coid: i32,
 }
 
+/// [`QNET_IOC_FREE_SCOID`], on any socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_free_scoid {
+    /// The size of this structure.
+    pub size: u32,
+    /// The client that has left.
+    pub scoid: i32,
+}
+
 /// [`QNET_IOC_ACCESS`], on a channel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -658,6 +671,8 @@ pub const QNET_IOC_ACCESS: u32 = ioc(IOC_WRITE, 19, size_of::<qnet_access>());
 pub const QNET_IOC_SIGNAL: u32 = ioc(IOC_WRITE, 20, size_of::<qnet_signal>());
 /// Asks a node for its number of another: [`qnet_remote_nd`].
 pub const QNET_IOC_REMOTE_ND: u32 = ioc(IOC_READ | IOC_WRITE, 21, size_of::<qnet_remote_nd>());
+/// Gives back the number of a client that has left: [`qnet_free_scoid`].
+pub const QNET_IOC_FREE_SCOID: u32 = ioc(IOC_WRITE, 22, size_of::<qnet_free_scoid>());
 
 /// The name of the generic netlink family.
 pub const QNET_GENL_NAME: &str = "qnet";

@@ -101,6 +101,7 @@ fn table() -> Table {
         }
         qnet_connection_info { size, flags, nd, pid, chid, scoid, coid, reserved }
         qnet_coid { size, coid }
+        qnet_free_scoid { size, scoid }
         qnet_access { size, flags, uid, gid, mode, reserved }
         qnet_signal { size, flags, nd, pid, tid, signo, code, reserved, value, timeout }
         qnet_remote_nd { size, flags, remote_nd, local_nd, nd, reserved, timeout }
@@ -121,7 +122,8 @@ fn table() -> Table {
         QNET_IOC_DETACH QNET_IOC_DESTROY QNET_IOC_STRTOND QNET_IOC_NDTOSTR QNET_IOC_READ
         QNET_IOC_WRITE QNET_IOC_SEND_PULSE QNET_IOC_INFO QNET_IOC_CURRENT QNET_IOC_KEYDATA
         QNET_IOC_DELIVER QNET_IOC_CLIENT_INFO QNET_IOC_CONNECTION_INFO QNET_IOC_COID
-        QNET_IOC_ACCESS QNET_IOC_SIGNAL QNET_IOC_REMOTE_ND QNET_GENL_VERSION
+        QNET_IOC_ACCESS QNET_IOC_SIGNAL QNET_IOC_REMOTE_ND QNET_IOC_FREE_SCOID
+        QNET_TIMEOUT_ABSOLUTE QNET_GENL_VERSION
         QNET_CMD_OPTION_SET QNET_CMD_OPTION_GET QNET_CMD_LINK_ADD QNET_CMD_LINK_DEL
         QNET_CMD_LINK_GET QNET_CMD_NODE_GET QNET_CMD_MAX QNET_A_OPTION QNET_A_VALUE QNET_A_IFNAME
         QNET_A_IFINDEX QNET_A_MAC QNET_A_MTU QNET_A_STATE QNET_A_ND QNET_A_NAME QNET_A_DOMAIN

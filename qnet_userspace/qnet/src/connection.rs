@@ -18,7 +18,10 @@ use std::{
     },
 };
 
-use qnet_sys::sockaddr_qnet;
+use qnet_sys::{
+    qnet_connection_info,
+    sockaddr_qnet, //
+};
 
 use crate::{
     raw::{
@@ -29,6 +32,7 @@ use crate::{
     Address,
     Error,
     Node,
+    Priority,
     Result,
     Timeout, //
 };
@@ -40,6 +44,34 @@ pub struct Reply {
     pub status: i64,
     /// How many bytes are in the reply buffer.
     pub len: usize,
+}
+
+/// What the module knows of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The channel that it leads to.
+    pub address: Address,
+    /// The server's number for this process.
+    pub scoid: i32,
+    /// The number by which this process calls the connection, or -1.
+    pub coid: i32,
+    /// Whether the server is gone: nothing can be sent any more.
+    pub is_dead: bool,
+}
+
+impl From<qnet_connection_info> for ConnectionInfo {
+    fn from(raw: qnet_connection_info) -> Self {
+        Self {
+            address: Address {
+                node: Node::from_raw(raw.nd),
+                pid: raw.pid,
+                chid: raw.chid,
+            },
+            scoid: raw.scoid,
+            coid: raw.coid,
+            is_dead: raw.flags & qnet_sys::QNET_CONNECTION_DEAD != 0,
+        }
+    }
 }
 
 /// How a connection is made.
@@ -120,10 +152,10 @@ impl ConnectionOptions {
             ..Default::default()
         };
         raw::connect(socket.as_fd(), &address)?;
-        Ok(Connection {
-            coid: socket.as_raw_fd() | index as c_int,
-            socket,
-        })
+        let coid = socket.as_raw_fd() | index as c_int;
+        // The module tells it in the pulse that says that the server is gone.
+        raw::set_coid(socket.as_fd(), coid)?;
+        Ok(Connection { coid, socket })
     }
 }
 
@@ -178,6 +210,25 @@ impl Connection {
             status: sent.status,
             len: sent.replied as usize,
         })
+    }
+
+    /// Sends a pulse with the priority of the calling thread: a small message that is queued at the
+    /// channel and that nobody answers. `code` is 0 to 127.
+    ///
+    /// It does not block. On another node, that it was sent says nothing of whether it arrived, and
+    /// it carries 32 bits of `value`. A sender needs the rights that `kill(2)` wants.
+    pub fn send_pulse(&self, code: i8, value: i64) -> Result<()> {
+        self.send_pulse_with(Priority::CALLER, code, value)
+    }
+
+    /// As [`send_pulse`](Self::send_pulse), with another priority.
+    pub fn send_pulse_with(&self, priority: Priority, code: i8, value: i64) -> Result<()> {
+        raw::send_pulse(self.coid, priority.raw(), i32::from(code), value)
+    }
+
+    /// What the module knows of the connection and of its server.
+    pub fn info(&self) -> Result<ConnectionInfo> {
+        raw::connection_info(self.socket.as_fd()).map(ConnectionInfo::from)
     }
 
     /// The connection's number: its descriptor, with one bit more for a side channel.

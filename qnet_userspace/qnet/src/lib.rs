@@ -32,20 +32,28 @@
 //! [`Error::ENOTSUP`], and an attachment to another node with [`Error::ENOREMOTE`].
 
 mod channel;
+mod client;
 mod connection;
 mod error;
+mod event;
 mod message;
 mod node;
 mod process;
+mod pulse;
 pub mod raw;
+mod signal;
 mod timeout;
 
 pub use channel::{
+    Access,
     Channel,
-    ChannelFlags, //
+    ChannelFlags,
+    Received, //
 };
+pub use client::ClientInfo;
 pub use connection::{
     Connection,
+    ConnectionInfo,
     ConnectionOptions,
     Reply, //
 };
@@ -53,7 +61,12 @@ pub use error::{
     Error,
     Result, //
 };
+pub use event::{
+    Event,
+    SignalTo, //
+};
 pub use message::{
+    KeyOperation,
     Message,
     MessageInfo,
     Rcvid, //
@@ -62,6 +75,12 @@ pub use node::{
     Address,
     Node, //
 };
+pub use pulse::{
+    Priority,
+    Pulse,
+    PulseKind, //
+};
+pub use signal::Signal;
 pub use timeout::{
     States,
     Timeout, //

@@ -20,6 +20,7 @@ use crate::{
         Source, //
     },
     Error,
+    Event,
     Node,
     Result,
     Timeout, //
@@ -33,6 +34,55 @@ impl Rcvid {
     /// The number.
     pub const fn get(self) -> i32 {
         self.0.get()
+    }
+}
+
+impl From<NonZeroI32> for Rcvid {
+    fn from(number: NonZeroI32) -> Self {
+        Self(number)
+    }
+}
+
+impl Rcvid {
+    /// Says that the calling thread works for this message's client from now on, with its priority.
+    pub fn make_current(self) -> Result<()> {
+        raw::current(self.get())
+    }
+
+    /// Says that the calling thread works for nobody.
+    pub fn make_none_current() -> Result<()> {
+        raw::current(0)
+    }
+
+    /// Delivers an event to the client of the message, which may have been answered already.
+    pub fn deliver(self, event: &Event) -> Result<()> {
+        raw::deliver(self.get(), 0, event.raw())
+    }
+
+    /// Whether an event could be delivered to the client of the message.
+    pub fn verify(self, event: &Event) -> Result<()> {
+        raw::deliver(self.get(), qnet_sys::QNET_DELIVER_VERIFY, event.raw())
+    }
+}
+
+/// What to do with a key; see [`Message::key_data`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOperation {
+    /// Look whether the key is that of the data: 0 if it is, else `u32::MAX`.
+    Verify,
+    /// Make a new key.
+    Calculate,
+    /// Make a key with the one that the client has.
+    CalculateReuse,
+}
+
+impl KeyOperation {
+    fn raw(self) -> u32 {
+        match self {
+            Self::Verify => qnet_sys::QNET_KEYDATA_VERIFY,
+            Self::Calculate => qnet_sys::QNET_KEYDATA_CALCULATE,
+            Self::CalculateReuse => qnet_sys::QNET_KEYDATA_CALCULATE_REUSE,
+        }
     }
 }
 
@@ -63,6 +113,14 @@ pub struct MessageInfo {
     pub source_len: usize,
     /// Bytes that the client has room for in the reply.
     pub reply_len: usize,
+}
+
+impl MessageInfo {
+    /// Whether the client wants to leave: a signal or a time-out has come while it waits for the
+    /// answer.
+    pub fn wants_to_leave(&self) -> bool {
+        self.flags & qnet_sys::QNET_MI_UNBLOCK_REQ != 0
+    }
 }
 
 impl From<qnet_msg_info> for MessageInfo {
@@ -119,6 +177,16 @@ impl Message {
     /// The message's name in this process.
     pub fn rcvid(&self) -> Rcvid {
         self.rcvid
+    }
+
+    /// Who sent it, asked for anew: its flags and priority change while it waits for its answer.
+    pub fn ask_info(&self) -> Result<MessageInfo> {
+        raw::info(self.rcvid.get()).map(MessageInfo::from)
+    }
+
+    /// Makes a key for data that the client is to show later, or checks the one that it shows.
+    pub fn key_data(&self, operation: KeyOperation, key: u32, data: &[u8]) -> Result<u32> {
+        raw::key_data(self.rcvid.get(), operation.raw(), key, Source::new(data))
     }
 
     /// Copies bytes of the message, from its byte `offset` on, into `buf`: how many there were, which

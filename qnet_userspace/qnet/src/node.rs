@@ -57,6 +57,19 @@ impl Node {
         String::from_utf8(bytes.to_vec()).map_err(|_| Error::EILSEQ)
     }
 
+    /// The number that this node has for `other`, which means something there and nothing here.
+    ///
+    /// It is what to send along when a program on this node is to talk to `other`.
+    pub fn number_of(self, other: Node) -> Result<u32> {
+        if self.is_local() {
+            return Ok(other.0);
+        }
+        if self.is_same_machine(other) {
+            return Ok(Self::LOCAL.0);
+        }
+        raw::remote_nd(self.0, other.0, Timeout::NEVER).map_err(absent)
+    }
+
     /// Whether two descriptors mean one machine, perhaps with another quality of service.
     pub const fn is_same_machine(self, other: Node) -> bool {
         self.0 & 0xffff == other.0 & 0xffff

@@ -135,8 +135,8 @@ pub fn control<T>(mut call: impl FnMut(c_int) -> Result<T>) -> Result<T> {
     let fd = control_socket()?;
     match call(fd) {
         // A program that closes all descriptors closes this one too, and another file may have
-        // its number by now. Neither error comes from the calls that are made here.
-        Err(Error::EBADF | Error::ENOTTY) => {
+        // its number by now. An event whose connection is gone is EBADF as well.
+        Err(Error::EBADF | Error::ENOTTY) if !raw::is_ours(fd) => {
             // Whoever wins the exchange lets the number go; it is not ours to close any more.
             let _ = CONTROL.compare_exchange(fd, -1, Ordering::Relaxed, Ordering::Relaxed);
             call(control_socket()?)

@@ -5,23 +5,27 @@
 
 fn main() {
     let include = "../../../qnet_userspace/include";
-    let example = "../../../Documentation/examples/first.c";
+    let examples = "../../../Documentation/examples";
+    let of_qnx = "../../../qnet_userspace/libqnet/tests/c/qnx.c";
     println!("cargo:rerun-if-changed={include}");
     cc::Build::new()
-        .file("c/capi.c")
+        .files(["c/capi.c", "c/calls.c", of_qnx])
         .include(include)
         .std("gnu11")
         .warnings(true)
         .warnings_into_errors(true)
         .compile("capi");
-    cc::Build::new()
-        .file(example)
-        .include(include)
-        .std("c99")
-        .define("main", "first_main")
-        .warnings(true)
-        .warnings_into_errors(true)
-        .compile("first");
-    println!("cargo:rerun-if-changed=c/capi.c");
-    println!("cargo:rerun-if-changed={example}");
+    for name in ["first", "pulses"] {
+        cc::Build::new()
+            .file(format!("{examples}/{name}.c"))
+            .include(include)
+            .std("c99")
+            .define("main", format!("{name}_main").as_str())
+            .warnings(true)
+            .warnings_into_errors(true)
+            .compile(name);
+    }
+    println!("cargo:rerun-if-changed=c");
+    println!("cargo:rerun-if-changed={of_qnx}");
+    println!("cargo:rerun-if-changed={examples}");
 }

@@ -16,33 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ktap.h"
+
 #define MILLISECOND 1000000ULL
 
 static const char *other_node;
-static char reason[256];
-static int reason_line;
-
-static int same(long got, long want, const char *what, int line)
-{
-	if (got == want)
-		return 1;
-	snprintf(reason, sizeof(reason), "%s is %ld, not %ld (errno %d)", what, got, want, errno);
-	reason_line = line;
-	return 0;
-}
-
-/* Ends the case unless the values are the same. */
-#define WANT(got, want) do { \
-	if (!same((long)(got), (long)(want), #got, __LINE__)) \
-		return 1; \
-} while (0)
-
-/* Ends the case unless the call returns -1 with this errno. */
-#define FAILS(call, error) do { \
-	errno = 0; \
-	WANT(call, -1); \
-	WANT(errno, error); \
-} while (0)
 
 /* A server: echoes with the length as status, until it receives "quit". */
 static void *echo(void *argument)
@@ -486,10 +464,7 @@ static int closes_everything(void)
 	return unpair(&p);
 }
 
-static const struct {
-	const char *name;
-	int (*run)(void);
-} cases[] = {
+static const struct case_of cases[] = {
 	{ "send_forms", send_forms },
 	{ "receive_and_reply_in_parts", receive_and_reply_in_parts },
 	{ "read_and_write", read_and_write },
@@ -505,29 +480,11 @@ static const struct {
 	{ "closes_everything", closes_everything },
 };
 
-/* Called by qnet-capi.rs, with the arguments of its own main. */
+/* Called by qnet-capi.rs, with the argument of its own main. */
 int capi_main(const char *node);
 
 int capi_main(const char *node)
 {
-	size_t n, count = sizeof(cases) / sizeof(cases[0]);
-	int bad = 0;
-
 	other_node = node;
-	printf("KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: c_library\n    1..%zu\n", count);
-	for (n = 0; n < count; n++) {
-		int failed;
-
-		fflush(stdout);
-		/* A case that hangs ends the program, and the report is short of results then. */
-		alarm(60);
-		failed = cases[n].run();
-		if (failed) {
-			bad = 1;
-			printf("    # %s: line %d: %s\n", cases[n].name, reason_line, reason);
-		}
-		printf("    %sok %zu %s\n", failed ? "not " : "", n + 1, cases[n].name);
-	}
-	printf("%sok 1 c_library\n", bad ? "not " : "");
-	return bad;
+	return run_suite("c_library", cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -18,6 +18,8 @@ use qnet_c as _;
 
 extern "C" {
     fn capi_main(node: *const c_char) -> c_int;
+    fn calls_main() -> c_int;
+    fn pulses_main() -> c_int;
     fn first_main(argc: c_int, argv: *const *const c_char) -> c_int;
 }
 
@@ -28,12 +30,24 @@ fn arguments() -> Vec<CString> {
         .collect()
 }
 
+/// `c/calls.c`: tests of the C library's calls around messages.
+pub fn calls() -> c_int {
+    // SAFETY: It takes nothing, and no other thread of this process runs.
+    unsafe { calls_main() }
+}
+
 /// `c/capi.c`: tests of the C library.
 pub fn capi() -> c_int {
     let arguments = arguments();
     let node = arguments.get(1).map_or(ptr::null(), |node| node.as_ptr());
     // SAFETY: The argument is null or a string with a NUL that outlives the call.
     unsafe { capi_main(node) }
+}
+
+/// `Documentation/examples/pulses.c`: pulses and events.
+pub fn pulses() -> c_int {
+    // SAFETY: It takes nothing, and no other thread of this process runs.
+    unsafe { pulses_main() }
 }
 
 /// `Documentation/examples/first.c`: the first program.

@@ -6,6 +6,8 @@
 //! writes down, and an argument. The magic keeps the first two bytes out of 0x100..0x1ff, which
 //! the judge of captures would read as a QNX input/output message. Any other message is echoed.
 
+use qnet_sys::qnet_event;
+
 /// The first two bytes of a request.
 pub const MAGIC: u16 = 0x7151;
 /// The length of a request's head.
@@ -78,6 +80,9 @@ operations! {
     WriteUntilError = 21,
     /// Reply how much of the message the receive stored.
     Pushed = 22,
+    /// Keep the event that follows the head, as `event()` packs it, until `Fire`; reply what
+    /// MsgVerifyEvent says of it, as status.
+    Register = 23,
     /// Reply who the client is, as `struct qnet_client_info` says from `ngroups` on without the
     /// address, and then the groups.
     ClientInfo = 60,
@@ -100,6 +105,14 @@ operations! {
     Fail = 106,
     /// Start as many more threads as the argument says on the work channel.
     Threads = 107,
+    /// Make one more work channel with the argument as flags, and reply its number as status.
+    Open = 108,
+    /// Reply the pulses that came (code, value, scoid), and forget them.
+    Pulses = 109,
+    /// Deliver the event that is kept, and reply what that said, as status.
+    Fire = 110,
+    /// Reply the flags of the message that is held the longest, as MsgInfo tells them, as status.
+    HeldFlags = 111,
 
     /// To the agent of another machine: start a server.
     Spawn = 200,
@@ -187,6 +200,32 @@ pub fn unpack(bytes: &[u8]) -> Vec<i32> {
         .collect()
 }
 
+/// An event as a request carries it.
+pub fn event(event: &qnet_event) -> Vec<u8> {
+    pack([
+        event.notify,
+        event.id,
+        event.value as i32,
+        i32::from(event.code),
+        i32::from(event.priority),
+    ])
+}
+
+/// The event again.
+pub fn unevent(bytes: &[u8]) -> Option<qnet_event> {
+    match unpack(bytes)[..] {
+        [notify, id, value, code, priority] => Some(qnet_event {
+            notify,
+            id,
+            value: i64::from(value),
+            code: code as i16,
+            priority: priority as i16,
+            ..Default::default()
+        }),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,5 +243,14 @@ mod tests {
         assert_eq!(Request::parse(&pattern(1, 64)), None);
         assert_eq!(unrange(range(u32::MAX, 7)), (0xffff_ffff, 7));
         assert_eq!(unpack(&pack([1, -2, 300])), [1, -2, 300]);
+        let pulse = qnet_event {
+            notify: 4,
+            id: 3,
+            value: -2,
+            code: 5,
+            priority: -1,
+            ..Default::default()
+        };
+        assert_eq!(unevent(&event(&pulse)), Some(pulse));
     }
 }

@@ -25,15 +25,21 @@ use qnet::{
         Source, //
     },
     Channel,
+    ChannelFlags,
     Error,
     Message,
-    Rcvid, //
+    Pulse,
+    Rcvid,
+    Received,
+    Timeout, //
 };
+use qnet_sys::qnet_event;
 
 use crate::{
     script::{
         pack,
         pattern,
+        unevent,
         unrange,
         Op,
         Request, //
@@ -46,7 +52,7 @@ use crate::{
 const ROOM: usize = 70_000;
 
 struct Server {
-    work: Channel,
+    work: Arc<Channel>,
     control: Channel,
     state: Mutex<State>,
     resumed: Condvar,
@@ -60,13 +66,16 @@ struct State {
     results: Vec<i32>,
     /// Room for the next receive, when it is not the usual.
     room: Option<usize>,
+    pulses: Vec<Pulse>,
+    /// The event to deliver, and the message that it came with.
+    event: Option<(Rcvid, qnet_event)>,
 }
 
 /// Runs until standard input ends or the server is told to end. Prints its process and its two
 /// channels on standard output first.
 pub fn run() -> Outcome {
     let server = Arc::new(Server {
-        work: Channel::create()?,
+        work: Arc::new(Channel::create()?),
         control: Channel::create()?,
         state: Mutex::default(),
         resumed: Condvar::new(),
@@ -77,7 +86,7 @@ pub fn run() -> Outcome {
         server.work.id(),
         server.control.id()
     );
-    start_worker(&server);
+    start_worker(&server, server.work.clone());
     thread::spawn({
         let server = server.clone();
         move || server.obey()
@@ -87,9 +96,9 @@ pub fn run() -> Outcome {
     process::exit(0);
 }
 
-fn start_worker(server: &Arc<Server>) {
+fn start_worker(server: &Arc<Server>, channel: Arc<Channel>) {
     let server = server.clone();
-    thread::spawn(move || server.work());
+    thread::spawn(move || server.work(&channel));
 }
 
 fn number(result: Result<(), Error>) -> i32 {
@@ -105,8 +114,8 @@ impl Server {
         self.state().results.push(number(result));
     }
 
-    /// Receives on the work channel until it is gone.
-    fn work(&self) {
+    /// Receives on a work channel until it is gone.
+    fn work(&self, channel: &Channel) {
         let mut buffer = vec![0; ROOM];
         loop {
             let room = {
@@ -117,8 +126,10 @@ impl Server {
                     .expect("no thread panics with the state");
                 state.room.take()
             };
-            match self.work.receive(&mut buffer[..room.unwrap_or(ROOM)]) {
-                Ok(message) => {
+            let room_now = &mut buffer[..room.unwrap_or(ROOM)];
+            match channel.receive_any(room_now, Timeout::NEVER) {
+                Ok(Received::Pulse(pulse)) => self.state().pulses.push(pulse),
+                Ok(Received::Message(message)) => {
                     let mut length = message.len();
                     if room.is_none() {
                         match complete(&message, &mut buffer) {
@@ -241,6 +252,7 @@ impl Server {
                 Ok(info) => message.reply(0, &info),
                 Err(error) => message.error(error),
             },
+            Op::Register => self.register(message, request.rest),
             Op::Pushed => {
                 let stored = message.len();
                 message.reply(stored as i64, &[])
@@ -250,6 +262,36 @@ impl Server {
         if let Err(error) = result {
             self.write_down(Err(error));
         }
+    }
+
+    fn register(&self, message: Message, rest: &[u8]) -> Result<(), Error> {
+        let Some(event) = unevent(rest) else {
+            return message.error(Error::EBADMSG);
+        };
+        let rcvid = message.rcvid();
+        let verified = raw::deliver(rcvid.get(), qnet_sys::QNET_DELIVER_VERIFY, event);
+        self.state().event = Some((rcvid, event));
+        message.reply(i64::from(number(verified)), &[])
+    }
+
+    fn fire(&self) -> Result<(), Error> {
+        let (rcvid, event) = self.state().event.take().ok_or(Error::ENOENT)?;
+        raw::deliver(rcvid.get(), 0, event)
+    }
+
+    fn held_flags(&self) -> Result<i16, Error> {
+        let oldest = self.state().held.first().copied().ok_or(Error::ENOENT)?;
+        Ok(raw::info(oldest.get())?.flags)
+    }
+
+    /// Makes one more work channel and a thread that receives on it.
+    fn open(self: &Arc<Self>, flags: u32) -> Result<i32, Error> {
+        let flags = ChannelFlags::from_bits(flags);
+        let lengths = ChannelFlags::SENDER_LEN | ChannelFlags::REPLY_LEN;
+        let channel = Arc::new(Channel::with_flags(flags | lengths)?);
+        let chid = channel.id();
+        start_worker(self, channel);
+        Ok(chid)
     }
 
     /// Does something again and again until it fails.
@@ -328,10 +370,26 @@ impl Server {
             }
             Op::Threads => {
                 for _ in 0..request.argument {
-                    start_worker(self);
+                    start_worker(self, self.work.clone());
                 }
                 message.reply(0, &[])
             }
+            Op::Open => match self.open(request.argument as u32) {
+                Ok(chid) => message.reply(i64::from(chid), &[]),
+                Err(error) => message.error(error),
+            },
+            Op::Pulses => {
+                let pulses = std::mem::take(&mut self.state().pulses);
+                let numbers = pulses
+                    .iter()
+                    .flat_map(|pulse| [i32::from(pulse.code), pulse.value as i32, pulse.scoid]);
+                message.reply(pulses.len() as i64, &pack(numbers))
+            }
+            Op::Fire => message.reply(i64::from(number(self.fire())), &[]),
+            Op::HeldFlags => match self.held_flags() {
+                Ok(flags) => message.reply(i64::from(flags), &[]),
+                Err(error) => message.error(error),
+            },
             _ => message.error(Error::ENOSYS),
         }
     }

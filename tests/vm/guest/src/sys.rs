@@ -142,6 +142,45 @@ pub fn handle(signal: c_int, flags: c_int) -> Result<(), Error> {
     checked(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }).map(drop)
 }
 
+/// A signal that no thread handles and this one waits for.
+#[derive(Debug)]
+pub struct Signals {
+    set: Box<libc::sigset_t>,
+}
+
+impl Signals {
+    /// Blocks a signal in the calling thread, and in those that it starts from now on.
+    pub fn block(signal: c_int) -> Result<Self, Error> {
+        // SAFETY: All zero is a valid set, and it is emptied before it is used.
+        let mut set: Box<libc::sigset_t> = Box::new(unsafe { mem::zeroed() });
+        // SAFETY: The set is valid, and no old one is asked for.
+        let status = unsafe {
+            libc::sigemptyset(&mut *set);
+            libc::sigaddset(&mut *set, signal);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &*set, ptr::null_mut())
+        };
+        match status {
+            0 => Ok(Self { set }),
+            errno => Err(Error::from_errno(errno)),
+        }
+    }
+
+    /// Waits until the signal comes: its code and its value.
+    pub fn wait(&self, patience: Duration) -> Result<(c_int, i32), Error> {
+        let time = libc::timespec {
+            tv_sec: patience.as_secs() as libc::time_t,
+            tv_nsec: 0,
+        };
+        // SAFETY: All zero is a valid structure.
+        let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+        // SAFETY: All three are valid.
+        checked(unsafe { libc::sigtimedwait(&*self.set, &mut info, &time) })?;
+        // SAFETY: The signals of the tests are queued with a value.
+        let value = unsafe { info.si_value() }.sival_ptr as usize as i32;
+        Ok((info.si_code, value))
+    }
+}
+
 /// What a child of [`fork`] does, and with which status it ends.
 ///
 /// The child ends with `_exit`, so nothing of the parent runs twice.

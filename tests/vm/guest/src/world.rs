@@ -17,6 +17,7 @@ use std::{
 
 use qnet::{
     Address,
+    ChannelFlags,
     Connection,
     Error,
     Node,
@@ -247,6 +248,40 @@ impl Server {
             self.control
                 .send_timeout(&request(op, 0, argument, &[]), &mut reply, PATIENCE)?;
         Ok((status, unpack(&reply[..len])))
+    }
+
+    /// The address of one more work channel of the server, with these flags.
+    pub fn open(&self, flags: ChannelFlags) -> Outcome<Address> {
+        let (chid, _) = self.ask(Op::Open, i64::from(flags.bits()))?;
+        Ok(Address {
+            chid: chid as i32,
+            ..self.address
+        })
+    }
+
+    /// Waits until so many pulses have come, and gives them: code, value and scoid of each.
+    pub fn wait_pulses(&self, count: usize) -> Outcome<Vec<[i32; 3]>> {
+        let mut all = Vec::new();
+        let mut failure = None;
+        sys::within(PATIENCE, || match self.ask(Op::Pulses, 0) {
+            Ok((_, numbers)) => {
+                all.extend(
+                    numbers
+                        .chunks_exact(3)
+                        .map(|pulse| [pulse[0], pulse[1], pulse[2]]),
+                );
+                (all.len() >= count).then_some(())
+            }
+            Err(error) => {
+                failure = Some(error);
+                Some(())
+            }
+        });
+        match failure {
+            Some(failure) => Err(failure),
+            None if all.len() >= count => Ok(all),
+            None => Err(format!("{} pulses, not {count}: {all:?}", all.len()).into()),
+        }
     }
 
     /// Waits until the server holds so many messages.

@@ -13,6 +13,7 @@ use clap::Parser;
 use qnet::{
     raw::{
         self,
+        Received,
         Sink,
         Source, //
     },
@@ -95,7 +96,11 @@ fn serve(namespace: Option<&str>) -> Outcome {
     let mut buffer = vec![0; 65536];
     loop {
         let sink = Sink::new(&mut buffer);
-        let (rcvid, info) = raw::receive(channel.as_raw_fd(), sink, Timeout::NEVER)?;
+        let Received::Message(rcvid, info) =
+            raw::receive(channel.as_raw_fd(), sink, Timeout::NEVER)?
+        else {
+            continue;
+        };
         let data = &buffer[..info.msglen as usize];
         // A client that was killed is not the server's concern.
         let _ = raw::reply(rcvid, 0, Source::new(data));

@@ -5,6 +5,7 @@
 mod basic;
 mod bytes;
 mod death;
+mod events;
 mod forks;
 mod info;
 mod load;
@@ -12,6 +13,7 @@ mod long;
 mod names;
 mod order;
 mod priority;
+mod pulses;
 mod rights;
 mod signals;
 mod sockets;
@@ -94,6 +96,8 @@ pub const SUITES: &[Suite] = &[
     suite("structs", structs::CASES),
     suite("load", load::CASES),
     suite("long", long::CASES),
+    suite("pulses", pulses::CASES),
+    suite("events", events::CASES),
     suite("rights", rights::CASES),
     suite("priority", priority::CASES),
 ];

@@ -45,6 +45,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("bad_modes", Scope::Local, bad_modes),
     Case::new("unmarked_channels", Scope::Remote, unmarked_channels),
     Case::new("everybody_as_one", Scope::Remote, everybody_as_one),
+    Case::new("pulses_of_others", Scope::Both, pulses_of_others),
     Case::new("channels_of_a_user", Scope::Local, channels_of_a_user),
     Case::new("connections_of_a_user", Scope::Local, connections_of_a_user),
     Case::new("messages_of_a_user", Scope::Local, messages_of_a_user),
@@ -145,6 +146,17 @@ fn as_user<T: Send>(
     Ok(done.map_err(|_| "the thread panicked")??)
 }
 
+/// Lets the node of the servers, if it is another one, take root for nobody: the tests before made
+/// root of it. And whom root then counts as.
+fn squash_root(world: &World) -> Outcome<(Option<Options<'_>>, u32)> {
+    if !world.is_remote() {
+        return Ok((None, 0));
+    }
+    let options = Options::set(world, &["maproot=99"], &["maproot=0"])?;
+    let root = options.as_ref().map_or(0, |_| MAPROOT);
+    Ok((options, root))
+}
+
 fn the_caller(_: &World) -> Outcome {
     let socket = Channel::create()?;
     let (info, groups) = sys::client_info(&socket, -1, 64)?;
@@ -175,15 +187,15 @@ fn unknown_client(_: &World) -> Outcome {
 }
 
 fn a_client_is_known(world: &World) -> Outcome {
+    let (squash, root) = squash_root(world)?;
     let server = world.server()?;
     let connection = server.connect()?;
     let client = client(&connection)?;
     ensure_eq!(client.pid, std::process::id() as i32);
     ensure_eq!(client.nd != 0, world.is_remote());
-    let expected = if world.is_remote() { MAPROOT as i32 } else { 0 };
-    ensure_eq!(client.users, [expected; 3]);
-    ensure_eq!(client.groups, [expected; 3]);
-    if world.is_remote() {
+    ensure_eq!(client.users, [root as i32; 3]);
+    ensure_eq!(client.groups, [root as i32; 3]);
+    if squash.is_some() {
         ensure_eq!(client.more, []);
     }
     Ok(())
@@ -223,9 +235,10 @@ fn current_ids_count(world: &World) -> Outcome {
 }
 
 fn changed_ids_travel(world: &World) -> Outcome {
+    let (_squash, root) = squash_root(world)?;
     let server = world.server()?;
     let connection = server.connect()?;
-    ensure_eq!(client(&connection)?.users, [MAPROOT as i32; 3]);
+    ensure_eq!(client(&connection)?.users, [root as i32; 3]);
     ensure!(!is_dirty(&connection)?, "nothing has changed yet");
     as_user(SOMEBODY, &[7, 8], || {
         ensure!(is_dirty(&connection)?, "the first message since the change");
@@ -238,7 +251,7 @@ fn changed_ids_travel(world: &World) -> Outcome {
     })?;
     // This thread is root still, and the server learns that too.
     ensure!(is_dirty(&connection)?, "another one sends");
-    ensure_eq!(client(&connection)?.users, [MAPROOT as i32; 3]);
+    ensure_eq!(client(&connection)?.users, [root as i32; 3]);
     Ok(())
 }
 
@@ -251,6 +264,7 @@ fn reaches(server: &Server) -> Result<(), Error> {
 }
 
 fn the_mode_counts(world: &World) -> Outcome {
+    let (squash, _) = squash_root(world)?;
     let server = world.server()?;
     let before = server.connect()?;
     client(&before)?;
@@ -259,7 +273,7 @@ fn the_mode_counts(world: &World) -> Outcome {
     ensure_eq!(server.ask(Op::Mode, 0o220)?.0, 0);
     ensure_eq!(try_it()?, Err(Error::EPERM));
     // Root of another node is nobody here, root of this one is root.
-    let root = if world.is_remote() {
+    let root = if squash.is_some() {
         Err(Error::EPERM)
     } else {
         Ok(())
@@ -369,6 +383,33 @@ fn everybody_as_one(world: &World) -> Outcome {
         ensure_eq!(client.more, []);
         Ok(())
     })
+}
+
+/// A pulse goes by the rule of kill(); what another node drops, it does not tell.
+fn pulses_of_others(world: &World) -> Outcome {
+    let server = world.server()?;
+    let connection = server.connect()?;
+    let sent = as_user(SOMEBODY, &[], || Ok(connection.send_pulse(1, 0)))?;
+    if !world.is_remote() {
+        ensure_eq!(sent, Err(Error::EPERM));
+        connection.send_pulse(2, 0)?;
+        ensure_eq!(server.wait_pulses(1)?.len(), 1);
+        return Ok(());
+    }
+    ensure_eq!(sent, Ok(()));
+    let (squash, _) = squash_root(world)?;
+    if squash.is_some() {
+        // Root again, but that counts as nobody there.
+        server.connect()?.send_pulse(3, 0)?;
+    }
+    drop(squash);
+    // All take the same way, so that the last one to be sent is the last to come.
+    let last = server.connect()?;
+    client(&last)?;
+    last.send_pulse(4, 0)?;
+    let codes: Vec<i32> = server.wait_pulses(1)?.iter().map(|[code, ..]| *code).collect();
+    ensure_eq!(codes, [4]);
+    Ok(())
 }
 
 /// Sets one of the limits of a user for the time of a case.
