@@ -193,7 +193,7 @@ counters! {
     DropKifUnsupported = "drop kif_unsupported",
     /// Session set-up packets that contradict themselves.
     DropTcsMalformed = "drop tcs_malformed",
-    /// Node resolver messages besides the heartbeat, which this version does not serve.
+    /// Node resolver messages that contradict themselves, or answer what nobody asked.
     DropNr = "drop nr",
     /// Packets for another node, and packets to everybody that must not be.
     DropNotForUs = "drop not_for_us",

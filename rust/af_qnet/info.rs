@@ -4,6 +4,7 @@
 
 use super::{
     argument::{
+        buffer,
         reserved,
         Argument, //
     },
@@ -17,6 +18,7 @@ use crate::{
         },
         Channel, //
     },
+    knet::cred,
     uapi, //
 };
 use kernel::prelude::*;
@@ -61,6 +63,25 @@ pub(super) fn info(socket: &QnetSocket, argument: &Argument) -> Result {
     let transaction = socket.caller()?.blocked(call.rcvid)?;
     let channel = transaction.channel().ok_or(ESRCH)?;
     call.info = message_info(channel, &transaction);
+    argument.write(&call)
+}
+
+/// MsgKeyData.
+#[inline(never)]
+pub(super) fn key_data(socket: &QnetSocket, argument: &Argument) -> Result {
+    let mut call: uapi::KeyData = argument.read()?;
+    reserved(call.flags == 0)?;
+    let data = buffer(&call.data)?;
+    if !cred::is_administrator() {
+        return Err(EPERM);
+    }
+    let key = socket.caller()?.key_of(call.rcvid, &data)?;
+    call.newkey = match call.op {
+        uapi::QNET_KEYDATA_CALCULATE | uapi::QNET_KEYDATA_CALCULATE_REUSE => key,
+        uapi::QNET_KEYDATA_VERIFY if key == call.key => 0,
+        uapi::QNET_KEYDATA_VERIFY => u32::MAX,
+        _ => return Err(EINVAL),
+    };
     argument.write(&call)
 }
 

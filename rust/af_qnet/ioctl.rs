@@ -37,7 +37,11 @@ use crate::{
     },
     knet::{
         param,
-        user::UserBuf, //
+        user::UserBuf,
+        wait::{
+            pending_signal,
+            Signal, //
+        },
     },
     node::{
         Node,
@@ -70,31 +74,48 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
         return Err(ENOTTY);
     }
     let argument = Argument::new(arg, _IOC_SIZE(cmd));
-    match _IOC_NR(cmd) {
-        0 => version(&argument)?,
-        1 => send(socket, &argument)?,
-        2 => receive(socket, &argument)?,
-        3 => reply(socket, &argument)?,
-        4 => error(socket, &argument)?,
+    let nr = _IOC_NR(cmd);
+    let result = serve(socket, nr, &argument);
+    // A send decides for itself whether it may be repeated; what else a signal ends of which no
+    // handler runs is done again as if nothing had been.
+    if result.is_err_and(|error| error == EINTR) && nr != SEND && pending_signal() == Signal::Other
+    {
+        return Err(ERESTARTNOINTR);
+    }
+    result.map(|()| 0)
+}
+
+/// The number of the ioctl that sends a message.
+const SEND: u32 = 1;
+
+fn serve(socket: &QnetSocket, nr: u32, argument: &Argument) -> Result {
+    match nr {
+        0 => version(argument)?,
+        SEND => send(socket, argument)?,
+        2 => receive(socket, argument)?,
+        3 => reply(socket, argument)?,
+        4 => error(socket, argument)?,
         5 if !socket.connection()?.detach() => return Err(EINVAL),
         6 if !socket.own_channel()?.destroy(Patience::begin()) => return Err(EINVAL),
         5 | 6 => {}
-        7 => strtond(socket, &argument)?,
-        8 => ndtostr(socket, &argument)?,
-        9 => read(socket, &argument)?,
-        10 => write(socket, &argument)?,
-        11 => events::send_pulse(socket, &argument)?,
-        12 => info::info(socket, &argument)?,
-        13 => current(socket, &argument)?,
-        15 => events::deliver(socket, &argument)?,
-        16 => client_info(socket, &argument)?,
-        17 => info::connection_info(socket, &argument)?,
-        18 => info::coid(socket, &argument)?,
-        19 => access(socket, &argument)?,
-        22 => info::free_scoid(socket, &argument)?,
+        7 => strtond(socket, argument)?,
+        8 => ndtostr(socket, argument)?,
+        9 => read(socket, argument)?,
+        10 => write(socket, argument)?,
+        11 => events::send_pulse(socket, argument)?,
+        12 => info::info(socket, argument)?,
+        13 => current(socket, argument)?,
+        14 => info::key_data(socket, argument)?,
+        15 => events::deliver(socket, argument)?,
+        16 => client_info(socket, argument)?,
+        17 => info::connection_info(socket, argument)?,
+        18 => info::coid(socket, argument)?,
+        19 => access(socket, argument)?,
+        21 => remote_nd(socket, argument)?,
+        22 => info::free_scoid(socket, argument)?,
         _ => return Err(ENOTTY),
     }
-    Ok(0)
+    Ok(())
 }
 
 #[inline(never)]
@@ -331,6 +352,17 @@ fn strtond(socket: &QnetSocket, argument: &Argument) -> Result {
             None => base.descriptor(),
         }
     };
+    argument.write(&call)
+}
+
+#[inline(never)]
+fn remote_nd(socket: &QnetSocket, argument: &Argument) -> Result {
+    let mut call: uapi::RemoteNd = argument.read()?;
+    reserved(call.flags == 0 && call.reserved == 0)?;
+    let deadline = timeout(&call.timeout)?.in_transfer();
+    call.nd = socket
+        .node
+        .remote_nd(call.remote_nd, call.local_nd, deadline)?;
     argument.write(&call)
 }
 

@@ -630,21 +630,6 @@ impl Connection {
         self.change(|state| state.failed(attempt));
     }
 
-    /// Finds the paths to a peer that has none. Process context.
-    fn locate(&self, peer: &Arc<Peer>, deadline: Option<u64>) -> Result {
-        if peer.is_located() {
-            return Ok(());
-        }
-        let resolved = self.node.resolve(&peer.fqnn, deadline);
-        let base = resolved.map_err(comes_back).map_err(|error| match error {
-            EINTR | ERESTARTNOINTR | ETIMEDOUT => error,
-            _ => EHOSTUNREACH,
-        })?;
-        // With a QoS of its own it goes by the same paths.
-        base.tell_paths(peer);
-        Ok(())
-    }
-
     /// Whose message a request is, which is charged to its user.
     fn client(self: &Arc<Self>, request: &Request) -> Result<Client> {
         let bytes = request.message.len().min(MAX_DATA);
@@ -799,7 +784,9 @@ impl Connection {
         if self.is_dead() {
             return Err(EBADF);
         }
-        self.locate(peer, timeout.deadline)?;
+        self.node
+            .find_paths(peer, timeout.deadline)
+            .map_err(comes_back)?;
         let client = self.client(request)?;
         let sender = self.sender(request, u32::from(peer.nd))?;
         let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
@@ -1280,7 +1267,7 @@ impl PulseThere<'_> {
 
     /// Sends the pulse with the CONNECT.
     fn connect(&self, pulse: &kif::Pulse) -> Result {
-        self.connection.locate(self.peer, None)?;
+        self.peer.node.find_paths(self.peer, None)?;
         let session = self.peer.open()?;
         self.connection
             .change(|state| state.carried_by(self.attempt, session));

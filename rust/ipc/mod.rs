@@ -25,6 +25,7 @@ pub(crate) mod exchange;
 pub(crate) mod handles;
 mod identity;
 pub(crate) mod input;
+mod keydata;
 pub(crate) mod parked;
 pub(crate) mod pins;
 pub(crate) mod priority;

@@ -25,6 +25,12 @@ use crate::{
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
+/// Whether the caller may do what root may, in the initial user namespace. Process context.
+pub(crate) fn is_administrator() -> bool {
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_is_administrator() }
+}
+
 /// The users and groups of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ids {

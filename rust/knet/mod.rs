@@ -21,6 +21,7 @@ pub(crate) mod priority;
 pub(crate) mod proc;
 pub(crate) mod rand;
 pub(crate) mod signal;
+pub(crate) mod siphash;
 pub(crate) mod skb;
 pub(crate) mod sock;
 pub(crate) mod timer;

@@ -28,7 +28,8 @@ use crate::{
             Layer,
             HEADER_LEN,
             MAX_PAD, //
-        }, //
+        },
+        nr, //
     },
     stats::Counter,
     uapi, //
@@ -92,6 +93,8 @@ pub(crate) struct Draft {
     data: usize,
     /// Its sender's priority: what is more urgent is sent first.
     urgency: u8,
+    /// What layer it belongs to.
+    layer: Layer,
 }
 
 impl Draft {
@@ -117,6 +120,28 @@ impl Draft {
             fixed,
             data,
             urgency: urgency(message),
+            layer: Layer::Kif,
+        })
+    }
+
+    /// Makes a message of the node resolver.
+    ///
+    /// Errors: `ENOMEM`, `EINVAL` for a message that cannot be emitted.
+    pub(super) fn nr(node: &Node, message: &nr::Message<'_>, context: Context) -> Result<Self> {
+        let pad = node.options.num_tx_pad.load(Relaxed) as usize;
+        let fixed = message.emitted_len();
+        let mut skb = TxSkb::alloc(pad + HEADER_LEN + fixed, context)?;
+        let bytes = skb.put(pad + HEADER_LEN + fixed);
+        let (head, rest) = bytes.split_at_mut_checked(pad + HEADER_LEN).ok_or(EINVAL)?;
+        head.fill(0);
+        message.emit(rest).ok_or(EINVAL)?;
+        Ok(Self {
+            body: Body::Whole { skb, sealed: false },
+            pad,
+            fixed,
+            data: 0,
+            urgency: ORDINARY,
+            layer: Layer::Nr,
         })
     }
 
@@ -167,6 +192,7 @@ impl Draft {
             fixed,
             data,
             urgency: urgency(message),
+            layer: Layer::Kif,
         })
     }
 
@@ -202,7 +228,7 @@ impl Draft {
     pub(super) fn layer(&self) -> Layer {
         match self.body {
             Body::Nothing => Layer::Seq,
-            _ => Layer::Kif,
+            _ => self.layer,
         }
     }
 

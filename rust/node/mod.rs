@@ -21,6 +21,7 @@ mod charge;
 mod frame;
 mod input;
 mod link;
+mod nr;
 mod paths;
 mod peer;
 mod resolver;
@@ -45,6 +46,7 @@ pub(crate) use self::{
 
 use self::{
     charge::Accounts,
+    nr::Questions,
     resolver::Resolver,
     table::Table, //
 };
@@ -63,6 +65,7 @@ use crate::{
         param,
         pid::PidNs,
         rand,
+        siphash::SecretKey,
         timer::{
             impl_timer,
             now_ns,
@@ -120,6 +123,8 @@ pub(crate) struct Node {
     /// Drawn when the node starts, not zero: the upper half of its connection ids, by which frames
     /// of an earlier life are told.
     life: u16,
+    /// Of keys that servers give to clients.
+    pub(crate) secret: SecretKey,
     pub(crate) options: Options,
     /// The user namespace that owns the network namespace: ids on the wire are numbers of it.
     pub(crate) users: UserNs,
@@ -141,6 +146,8 @@ pub(crate) struct Node {
     learned: WaitQueue,
     #[pin]
     resolver: SpinLockBh<Resolver>,
+    #[pin]
+    questions: Questions,
     #[pin]
     resolver_timer: Timer,
     /// How often frames for unknown connections are answered.
@@ -174,6 +181,7 @@ impl Node {
         let node = Arc::pin_init(
             try_pin_init!(Self {
                 life: draw_life(),
+                secret: SecretKey::draw(),
                 options: Options::from_parameters()?,
                 users: UserNs::of_net(net),
                 stats: Stats::new(),
@@ -188,6 +196,7 @@ impl Node {
                 table <- new_spinlock_bh!(Table::new()),
                 learned <- WaitQueue::new(),
                 resolver <- new_spinlock_bh!(Resolver::new()),
+                questions <- Questions::new(),
                 resolver_timer <- Timer::new(),
                 down_answers <- new_spinlock_bh!(RateLimit::new()),
                 ipc <- Ipc::new(),

@@ -14,6 +14,7 @@ use super::{
     },
     link::Link,
     now,
+    nr,
     paths::{
         Path,
         Paths, //
@@ -1092,8 +1093,15 @@ impl Peer {
             },
             // The place of a message that its sender gave up.
             Layer::Seq => self.node.stats.count(Counter::RxGivenUp),
-            // What the node resolver asks besides the heartbeat is served by no call of this version.
-            Layer::Nr => self.node.stats.count(Counter::DropNr),
+            Layer::Nr => {
+                let taken = message
+                    .into_skb()
+                    .map_err(|_| Counter::DropNoMemory)
+                    .and_then(|skb| nr::message(self, connection, seq, skb));
+                if let Err(counter) = taken {
+                    self.node.stats.count(counter);
+                }
+            }
             Layer::Lr => self.node.stats.count(Counter::DropLayer),
         }
     }
@@ -1130,6 +1138,7 @@ impl Peer {
             }
         }
         self.room.wake_all();
+        self.node.questions.session_ended(self, ended.connection);
         ipc::session_ended(self, ended.connection, ended.reason);
     }
 }

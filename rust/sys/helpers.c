@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include <linux/sched/rt.h>
 #include <linux/sched/signal.h>
+#include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
@@ -587,7 +588,35 @@ struct net_device *qnet_helper_notifier_dev(void *info)
 	return netdev_notifier_info_to_dev(info);
 }
 
+/* --- hashes --- */
+
+/**
+ * qnet_helper_siphash() - a hash with a secret key
+ * @data: what is hashed
+ * @len: bytes
+ * @key0: the key
+ * @key1: its other half
+ *
+ * Return: the hash.
+ */
+u64 qnet_helper_siphash(const void *data, size_t len, u64 key0, u64 key1)
+{
+	const siphash_key_t key = { .key = { key0, key1 } };
+
+	return siphash(data, len, &key);
+}
+
 /* --- tasks, processes, credentials --- */
+
+/**
+ * qnet_helper_is_administrator() - whether the caller may do what root may
+ *
+ * Return: whether it has CAP_SYS_ADMIN in the initial user namespace.
+ */
+bool qnet_helper_is_administrator(void)
+{
+	return capable(CAP_SYS_ADMIN);
+}
 
 /**
  * qnet_helper_current_tgid() - the caller's process

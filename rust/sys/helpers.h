@@ -48,6 +48,8 @@ enum qnet_signal_kind {
 };
 
 enum qnet_signal_kind qnet_helper_pending_signal(void);
+u64 qnet_helper_siphash(const void *data, size_t len, u64 key0, u64 key1);
+bool qnet_helper_is_administrator(void);
 int qnet_helper_send_signal(struct pid *process, int tid, int signo, int code,
 			    s64 value);
 void qnet_helper_wake_one(struct wait_queue_head *wq);

@@ -50,6 +50,12 @@ pub(crate) const QNET_MI_UNBLOCK_REQ: i16 = bindings::QNET_MI_UNBLOCK_REQ as i16
 pub(crate) const QNET_TIMEOUT_ABSOLUTE: u32 = bindings::QNET_TIMEOUT_ABSOLUTE;
 /// A receiver wants pulses alone.
 pub(crate) const QNET_RECEIVE_PULSE: u32 = bindings::QNET_RECEIVE_PULSE;
+/// What MsgKeyData is to do.
+pub(crate) const QNET_KEYDATA_VERIFY: u32 = bindings::QNET_KEYDATA_VERIFY;
+/// See [`QNET_KEYDATA_VERIFY`].
+pub(crate) const QNET_KEYDATA_CALCULATE: u32 = bindings::QNET_KEYDATA_CALCULATE;
+/// See [`QNET_KEYDATA_VERIFY`].
+pub(crate) const QNET_KEYDATA_CALCULATE_REUSE: u32 = bindings::QNET_KEYDATA_CALCULATE_REUSE;
 /// An event is only looked at.
 pub(crate) const QNET_DELIVER_VERIFY: u32 = bindings::QNET_DELIVER_VERIFY;
 /// The server behind a connection is gone.

@@ -12,6 +12,11 @@ use std::{
         OwnedFd, //
     },
     ptr,
+    sync::atomic::{
+        AtomicI32,
+        AtomicU32,
+        Ordering, //
+    },
     time::Duration, //
 };
 
@@ -142,42 +147,51 @@ pub fn handle(signal: c_int, flags: c_int) -> Result<(), Error> {
     checked(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) }).map(drop)
 }
 
-/// A signal that no thread handles and this one waits for.
-#[derive(Debug)]
-pub struct Signals {
-    set: Box<libc::sigset_t>,
+/// What the last signal that [`Told`] handled said: its code, its value, and how many there were.
+static TOLD: (AtomicI32, AtomicI32, AtomicU32) =
+    (AtomicI32::new(0), AtomicI32::new(0), AtomicU32::new(0));
+
+extern "C" fn tell(_: c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: The kernel gives a handler the signal's information, and the signals of the tests carry
+    // a value.
+    let (code, value) = unsafe { ((*info).si_code, (*info).si_value().sival_ptr as usize) };
+    TOLD.0.store(code, Ordering::Relaxed);
+    TOLD.1.store(value as i32, Ordering::Relaxed);
+    TOLD.2.fetch_add(1, Ordering::Release);
 }
 
-impl Signals {
-    /// Blocks a signal in the calling thread, and in those that it starts from now on.
-    pub fn block(signal: c_int) -> Result<Self, Error> {
-        // SAFETY: All zero is a valid set, and it is emptied before it is used.
-        let mut set: Box<libc::sigset_t> = Box::new(unsafe { mem::zeroed() });
-        // SAFETY: The set is valid, and no old one is asked for.
-        let status = unsafe {
-            libc::sigemptyset(&mut *set);
-            libc::sigaddset(&mut *set, signal);
-            libc::pthread_sigmask(libc::SIG_BLOCK, &*set, ptr::null_mut())
-        };
-        match status {
-            0 => Ok(Self { set }),
-            errno => Err(Error::from_errno(errno)),
-        }
+/// A signal whose code and value are of interest. A process has one at a time.
+#[derive(Debug)]
+pub struct Told {
+    before: u32,
+}
+
+impl Told {
+    /// Handles the signal from now on.
+    pub fn of(signal: c_int) -> Result<Self, Error> {
+        // SAFETY: All zero is a valid structure: no mask, no restorer.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) = tell;
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        // SAFETY: The structure is valid, and the handler only stores numbers.
+        checked(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
+        Ok(Self {
+            before: TOLD.2.load(Ordering::Acquire),
+        })
     }
 
-    /// Waits until the signal comes: its code and its value.
+    /// Waits until the signal has come: its code and its value.
     pub fn wait(&self, patience: Duration) -> Result<(c_int, i32), Error> {
-        let time = libc::timespec {
-            tv_sec: patience.as_secs() as libc::time_t,
-            tv_nsec: 0,
-        };
-        // SAFETY: All zero is a valid structure.
-        let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
-        // SAFETY: All three are valid.
-        checked(unsafe { libc::sigtimedwait(&*self.set, &mut info, &time) })?;
-        // SAFETY: The signals of the tests are queued with a value.
-        let value = unsafe { info.si_value() }.sival_ptr as usize as i32;
-        Ok((info.si_code, value))
+        within(patience, || {
+            (TOLD.2.load(Ordering::Acquire) != self.before).then(|| {
+                (
+                    TOLD.0.load(Ordering::Relaxed),
+                    TOLD.1.load(Ordering::Relaxed),
+                )
+            })
+        })
+        .ok_or(Error::ETIMEDOUT)
     }
 }
 

@@ -89,7 +89,7 @@ fn arrive(world: &World) -> Outcome {
     let connection = server.connect()?;
     echoes(&connection)?;
     connection.send_pulse(5, 42)?;
-    connection.send_pulse_with(Priority::fixed(12), 127, -7)?;
+    connection.send_pulse_with(Priority::fixed(10), 127, -7)?;
     let pulses = server.wait_pulses(2)?;
     let told: Vec<_> = pulses
         .iter()
@@ -326,21 +326,20 @@ fn server_death(world: &World) -> Outcome {
 }
 
 fn thread_death(_: &World) -> Outcome {
-    let deaths = Channel::with_flags(ChannelFlags::THREAD_DEATH)?;
-    let connection = to(&deaths)?;
-    let tid = thread::spawn(move || -> Outcome<i32> {
-        connection.send_pulse_with(Priority::fixed(1), 1, 0)?;
-        Ok(sys::gettid())
-    })
-    .join()
-    .map_err(|_| "the thread panicked")??;
-    let kinds = [
+    let deaths = Arc::new(Channel::with_flags(ChannelFlags::THREAD_DEATH)?);
+    let tid = thread::spawn({
+        let deaths = deaths.clone();
+        move || {
+            // Those are known that have received.
+            let nothing = deaths.receive_pulse(Timeout::NOW);
+            (sys::gettid(), nothing)
+        }
+    });
+    let (tid, nothing) = tid.join().map_err(|_| "the thread panicked")?;
+    fails_with("a pulse", nothing, &[Error::ETIMEDOUT])?;
+    ensure_eq!(
         deaths.receive_pulse(PATIENCE)?.kind(),
-        deaths.receive_pulse(PATIENCE)?.kind(),
-    ];
-    ensure!(
-        kinds.contains(&PulseKind::ThreadDeath(tid)),
-        "thread {tid}: {kinds:?}"
+        PulseKind::ThreadDeath(tid)
     );
     Ok(())
 }
