@@ -168,7 +168,7 @@ options! {
     user_channels: 0..=4294967295;
     /// Connections that one user may have.
     user_connections: 0..=4294967295;
-    /// Messages and pulses of one user that may wait.
+    /// Messages of one user that may be under way.
     user_messages: 0..=4294967295;
     /// Bytes of one user's messages that may wait in the kernel's memory.
     user_bytes: 0..=4294967295;

@@ -157,7 +157,7 @@ module! {
         },
         user_messages: u32 {
             default: 65536,
-            description: "Messages and pulses of one user that may wait",
+            description: "Messages of one user that may be under way",
         },
         user_bytes: u32 {
             default: 268435456,

@@ -41,7 +41,9 @@ pub(super) fn current(socket: &QnetSocket, argument: &Argument) -> Result {
 pub(super) fn works_for(channel: &Channel, rcvid: i32, priority: i16) {
     let process: &Process = &channel.process;
     if channel.lends() {
-        process.lent.lend(&process.node, rcvid, channel.chid, priority);
+        process
+            .lent
+            .lend(&process.node, rcvid, channel.chid, priority);
         if channel.is_destroyed() {
             // Who destroyed it may have looked before there was anything to give back.
             process.lent.channel_gone(channel.chid);

@@ -291,8 +291,8 @@ impl Connection {
     /// A connection of the calling process to a channel of this node.
     fn to_channel(node: &Arc<Node>, address: Address, channel: Arc<Channel>) -> Result<Arc<Self>> {
         let server = channel.process.clone();
-        let may = server.pid.is_caller()
-            || (!channel.is_private() && channel.door.admits_caller(node));
+        let may =
+            server.pid.is_caller() || (!channel.is_private() && channel.door.admits_caller(node));
         if !may {
             return Err(EPERM);
         }

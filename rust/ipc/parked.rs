@@ -85,7 +85,8 @@ impl ParkedSends {
         if list.len() >= MOST {
             return Err(EINTR);
         }
-        list.push((*call, parked), atomic_account()).map_err(|_| EINTR)
+        list.push((*call, parked), atomic_account())
+            .map_err(|_| EINTR)
     }
 
     /// The send that the calling thread comes back to, if it does.

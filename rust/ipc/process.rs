@@ -318,7 +318,10 @@ impl Process {
             }),
             GFP_KERNEL,
         )?;
-        self.inner.lock().threads.push(thread.clone(), atomic_account())?;
+        self.inner
+            .lock()
+            .threads
+            .push(thread.clone(), atomic_account())?;
         // It is this thread that calls, so that it was not entered twice and does not end meanwhile.
         DeathWatch::start(&thread, &Pid::of_calling_thread())
     }
@@ -528,7 +531,10 @@ impl Process {
         let fresh = Claims::new(claim)?;
         let claims = {
             let mut inner = self.inner.lock();
-            let client = inner.clients.iter_mut().find(|client| client.scoid == scoid);
+            let client = inner
+                .clients
+                .iter_mut()
+                .find(|client| client.scoid == scoid);
             client
                 .ok_or(EINVAL)?
                 .claims

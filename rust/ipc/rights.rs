@@ -206,9 +206,8 @@ impl Door {
             mode,
         };
         let euid = Cred::of_caller().ids().euid;
-        let powerful = || {
-            stands_above(node, &before, Power::Chown) && node.users.has(after.uid, after.gid)
-        };
+        let powerful =
+            || stands_above(node, &before, Power::Chown) && node.users.has(after.uid, after.gid);
         if !before.may_become(&after, euid, caller_in_group, powerful) {
             return Err(EPERM);
         }

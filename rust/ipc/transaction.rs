@@ -314,7 +314,11 @@ impl Inner {
         if self.state == State::Finished {
             return Err((request, ESRCH));
         }
-        if self.requests.reserve(1, atomic_account() | __GFP_NOWARN).is_err() {
+        if self
+            .requests
+            .reserve(1, atomic_account() | __GFP_NOWARN)
+            .is_err()
+        {
             return Err((request, ENOMEM));
         }
         if request.admit(&mut self.load).is_err() {

@@ -77,7 +77,7 @@ impl User {
         self.things.iter().all(|count| count.load(Relaxed) == 0) && self.messages.load(Relaxed) == 0
     }
 
-    /// Charges a message or a pulse of `bytes` bytes, for as long as it waits. The user has a
+    /// Charges a message of `bytes` bytes, for as long as it is under way. The user has a
     /// connection. Process context.
     ///
     /// Errors: `EAGAIN` when he has too many, or too many bytes.
@@ -100,7 +100,7 @@ impl User {
     }
 }
 
-/// A message or a pulse that is charged to its sender's user.
+/// A message that is charged to its sender's user.
 pub(crate) struct Waiting {
     user: Arc<User>,
     bytes: u64,

@@ -64,7 +64,9 @@ impl Threads {
             return true;
         }
         list.len() < MOST_PER_CONNECTION
-            && list.push((tid, handle), atomic_account() | __GFP_NOWARN).is_ok()
+            && list
+                .push((tid, handle), atomic_account() | __GFP_NOWARN)
+                .is_ok()
     }
 
     /// Their numbers, which the connection's end takes out of the table one by one.

@@ -138,7 +138,8 @@ impl Cred {
         let room = u32::try_from(into.len()).unwrap_or(u32::MAX);
         // SAFETY: `self` holds the credentials, and `into` has room for so many.
         unsafe {
-            bindings::qnet_helper_cred_groups(self.0.as_ptr(), from, into.as_mut_ptr(), room) as usize
+            bindings::qnet_helper_cred_groups(self.0.as_ptr(), from, into.as_mut_ptr(), room)
+                as usize
         }
     }
 

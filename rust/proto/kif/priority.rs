@@ -78,7 +78,8 @@ impl Sched {
         if self.is_real_time() {
             REAL_TIME + self.real_time.min(MOST_REAL_TIME) as i32
         } else {
-            (i32::from(ORDINARY) - self.nice.clamp(*NICE.start(), *NICE.end()) / 2).clamp(1, REAL_TIME)
+            (i32::from(ORDINARY) - self.nice.clamp(*NICE.start(), *NICE.end()) / 2)
+                .clamp(1, REAL_TIME)
         }
     }
 

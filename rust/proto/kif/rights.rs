@@ -128,7 +128,13 @@ impl Squash {
 
     fn without_root(&self, claim: &Credentials, was_root: bool) -> Credentials {
         let user = |id| if id == ROOT { self.root } else { id };
-        let group = |id| if was_root || id == ROOT { self.root } else { id };
+        let group = |id| {
+            if was_root || id == ROOT {
+                self.root
+            } else {
+                id
+            }
+        };
         let mut groups = [0; MAX_GROUPS];
         let kept = if was_root { &[][..] } else { claim.groups() };
         for (place, &id) in groups.iter_mut().zip(kept) {

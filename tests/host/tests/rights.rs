@@ -83,7 +83,9 @@ fn the_mode_is_that_of_the_first_class_that_fits() {
     };
     let in_group = |gid| gid == 2;
     let may = |mode, user, groups: fn(u32) -> bool| with(mode).admits(user, groups, || false);
-    assert!(may(0o200, 1, |_| panic!("an owner's groups are of no concern")));
+    assert!(may(0o200, 1, |_| panic!(
+        "an owner's groups are of no concern"
+    )));
     assert!(may(0o020, 5, in_group));
     assert!(may(0o002, 5, |_| false));
     // As with a file, an owner or a group can be kept out where all others get in.

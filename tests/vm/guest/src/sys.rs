@@ -248,10 +248,7 @@ pub fn set_ordinary() -> Result<(), Error> {
 
 /// Sets how far this process may go without privilege: in real time, and 20 less the least niceness.
 pub fn limit_priority(real_time: u64, nice: u64) -> Result<(), Error> {
-    for (resource, value) in [
-        (libc::RLIMIT_RTPRIO, real_time),
-        (libc::RLIMIT_NICE, nice),
-    ] {
+    for (resource, value) in [(libc::RLIMIT_RTPRIO, real_time), (libc::RLIMIT_NICE, nice)] {
         let limit = libc::rlimit {
             rlim_cur: value,
             rlim_max: libc::RLIM_INFINITY,

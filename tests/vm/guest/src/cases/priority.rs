@@ -45,7 +45,11 @@ pub(super) const CASES: &[Case] = &[
     Case::new("real_time", Scope::Local, real_time),
     Case::new("the_same_priority", Scope::Local, the_same_priority),
     Case::new("fixed_priority", Scope::Local, fixed_priority),
-    Case::new("another_thread_answers", Scope::Local, another_thread_answers),
+    Case::new(
+        "another_thread_answers",
+        Scope::Local,
+        another_thread_answers,
+    ),
     Case::new("an_error_gives_back", Scope::Local, an_error_gives_back),
     Case::new("receiving_again", Scope::Local, receiving_again),
     Case::new("msg_current", Scope::Local, msg_current),
@@ -273,10 +277,7 @@ fn the_program_wins(_: &World) -> Outcome {
 }
 
 /// Receives as a user without privilege, whose limits are these, and tells how that thread ran.
-fn unprivileged(
-    channel: &Channel,
-    set: fn() -> Result<(), Error>,
-) -> Outcome<(i32, i32)> {
+fn unprivileged(channel: &Channel, set: fn() -> Result<(), Error>) -> Outcome<(i32, i32)> {
     let client = client(channel.address(), set)?;
     let ran = thread::scope(|scope| {
         let work = || -> Result<_, Error> {

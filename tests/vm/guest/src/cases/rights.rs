@@ -160,10 +160,7 @@ fn squash_root(world: &World) -> Outcome<(Option<Options<'_>>, u32)> {
 fn the_caller(_: &World) -> Outcome {
     let socket = Channel::create()?;
     let (info, groups) = sys::client_info(&socket, -1, 64)?;
-    ensure_eq!(
-        (info.nd, info.pid),
-        (0, std::process::id() as i32)
-    );
+    ensure_eq!((info.nd, info.pid), (0, std::process::id() as i32));
     ensure_eq!((info.ruid, info.euid, info.suid), (0, 0, 0));
     ensure_eq!(info.ngroups as usize, groups.len());
     as_user(SOMEBODY, &[7, 8, 9], || {
@@ -407,7 +404,11 @@ fn pulses_of_others(world: &World) -> Outcome {
     let last = server.connect()?;
     client(&last)?;
     last.send_pulse(4, 0)?;
-    let codes: Vec<i32> = server.wait_pulses(1)?.iter().map(|[code, ..]| *code).collect();
+    let codes: Vec<i32> = server
+        .wait_pulses(1)?
+        .iter()
+        .map(|[code, ..]| *code)
+        .collect();
     ensure_eq!(codes, [4]);
     Ok(())
 }
