@@ -150,7 +150,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     let mut receive: uapi::Receive = argument.read_since(offset_of!(uapi::Receive, pulse))?;
     let known = receive.flags & !uapi::QNET_RECEIVE_PULSE == 0;
     reserved(known && receive.reserved == 0 && receive.reserved2 == 0)?;
-    reserved(receive.reply_error == 0)?;
+    reserved(receive.reply_error == 0 || receive.rcvid == 0)?;
     let into = buffer(&receive.buf)?;
     let answer = buffer(&receive.reply)?;
     // Messages that fail here do not prolong the wait for the next.
@@ -167,7 +167,18 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     }
     channel.process.lent.give_back_mine();
     let only_pulses = receive.flags & uapi::QNET_RECEIVE_PULSE != 0;
-    match next(channel, &timeout, only_pulses, &into)? {
+    let next = next(channel, &timeout, only_pulses, &into).inspect_err(|_| {
+        if receive.rcvid != 0 {
+            // The call may come back, and must not answer twice. If it cannot be told that, it does
+            // not come back either.
+            let answered = uapi::Receive {
+                rcvid: 0,
+                ..receive
+            };
+            let _ = argument.write(&answered);
+        }
+    })?;
+    match next {
         Next::Pulse(pulse) => {
             receive.rcvid = 0;
             receive.pulse = pulse_of(&pulse);
@@ -265,6 +276,7 @@ fn deliver(channel: &Channel, transaction: &Arc<Transaction>, msglen: usize) -> 
     if channel.is_destroyed() {
         // Destroyed in between: who did it may have searched the table before it was there.
         channel.process.withdraw(rcvid, -ESRCH.to_errno());
+        transaction.check_sender();
         return Err(ESRCH);
     }
     transaction.given(rcvid, msglen);

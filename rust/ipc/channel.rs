@@ -48,9 +48,37 @@ use kernel::{
 /// The most messages that other nodes may have waiting in one channel. A local client that sends
 /// is blocked, so that their number is that of the threads.
 const MAX_REMOTE_QUEUED: usize = 1024;
-/// The most pulses of programs that wait in one channel. Those of the module come on top: there are
-/// not more of them than clients and messages.
+/// The most pulses that wait in one channel when a program of another node sends one, ...
+const MAX_PULSES_REMOTE: usize = 2048;
+/// ... one of this node, ...
 const MAX_PULSES: usize = 4096;
+/// ... or the module tells that somebody is gone. That a client wants to leave is always told: there
+/// are not more of those than messages.
+const MAX_PULSES_NOTICE: usize = 16384;
+
+/// How much room a pulse may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// That of a program on another node.
+    Remote,
+    /// That of a program.
+    Program,
+    /// That of the module's notices.
+    Notice,
+    /// Its own.
+    Own,
+}
+
+impl Room {
+    fn limit(self) -> usize {
+        match self {
+            Room::Remote => MAX_PULSES_REMOTE,
+            Room::Program => MAX_PULSES,
+            Room::Notice => MAX_PULSES_NOTICE,
+            Room::Own => usize::MAX,
+        }
+    }
+}
 
 /// What waits in a channel.
 enum Item {
@@ -213,17 +241,16 @@ impl Channel {
         Ok(())
     }
 
-    /// Puts a pulse into the queue and wakes a receiver. `limited` is for those of programs. Legal in
-    /// softirq; no lock may be held.
+    /// Puts a pulse into the queue and wakes a receiver. Legal in softirq; no lock may be held.
     ///
     /// Errors: `ESRCH` when the channel is destroyed, `EAGAIN` when too many wait, `ENOMEM`.
-    pub(crate) fn queue_pulse(&self, pulse: Pulse, limited: bool) -> Result {
+    pub(crate) fn queue_pulse(&self, pulse: Pulse, room: Room) -> Result {
         {
             let mut inner = self.inner.lock();
             if inner.destroyed {
                 return Err(ESRCH);
             }
-            if limited && inner.pulses >= MAX_PULSES {
+            if inner.pulses >= room.limit() {
                 return Err(EAGAIN);
             }
             inner.insert(Item::Pulse(pulse))?;

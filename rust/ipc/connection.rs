@@ -3,7 +3,10 @@
 //! A client's connection to a channel, on this node or on another.
 
 use super::{
-    channel::Channel,
+    channel::{
+        Channel,
+        Room, //
+    },
     handles::place_behind,
     identity::{
         credentials,
@@ -40,7 +43,10 @@ use super::{
         Owned,
         Thing, //
     },
-    vtids::Threads,
+    vtids::{
+        Evicted,
+        Threads, //
+    },
 };
 use crate::{
     knet::{
@@ -337,6 +343,7 @@ impl Connection {
                 Self::new(&self.node, self.address, target)?
             }
         };
+        heir.call_it(self.coid());
         let mut known = None;
         let entered = {
             let mut heirs = self.heirs.lock();
@@ -566,9 +573,13 @@ impl Connection {
                     value,
                     scoid: *scoid,
                 };
-                channel
-                    .queue_pulse(pulse, true)
-                    .map_err(|error| if error == ESRCH { EBADF } else { error })
+                channel.queue_pulse(pulse, Room::Program).map_err(|error| {
+                    if error == ESRCH {
+                        EBADF
+                    } else {
+                        error
+                    }
+                })
             }
             Target::There { peer, pid, chid } => {
                 let way = PulseThere {
@@ -663,6 +674,9 @@ impl Connection {
     }
 
     fn send_here(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) -> Result<Outcome> {
+        if self.is_dead() {
+            return Err(EBADF);
+        }
         // Short messages are copied now; of a long one, the rest when the server receives it.
         let bytes = request.message.read_piece(0, MAX_DATA)?;
         let client = self.client(request)?;
@@ -686,7 +700,7 @@ impl Connection {
 
     /// Waits for the answer of a server on this node.
     fn wait_here(
-        &self,
+        self: &Arc<Self>,
         channel: &Arc<Channel>,
         transaction: &Arc<Transaction>,
         request: &Request,
@@ -709,9 +723,9 @@ impl Connection {
 
     /// Leaves the kernel for a while, in the middle of a send.
     ///
-    /// Errors: `ERESTARTNOINTR`, by which the call comes back; `EINTR` when too many are parked.
+    /// Errors: `ERESTARTNOINTR`, by which the call comes back; `EINTR` without memory for that.
     fn park(
-        &self,
+        self: &Arc<Self>,
         request: &Request,
         transaction: &Arc<Transaction>,
         handle: u32,
@@ -719,10 +733,19 @@ impl Connection {
         let parked = Parked {
             transaction: transaction.clone(),
             handle,
+            pinned: KVec::new(),
         };
-        self.parked
-            .put(&request.call, parked)
-            .inspect_err(|_| transaction.leave())?;
+        match self.parked.put(&request.call, parked) {
+            Ok(oldest) => self.abandon(oldest),
+            Err(parked) => {
+                self.abandon([parked]);
+                return Err(EINTR);
+            }
+        }
+        if self.is_dead() {
+            // Who ended the connection in between may have found nothing parked.
+            self.abandon_parked();
+        }
         Err(ERESTARTNOINTR)
     }
 
@@ -817,8 +840,7 @@ impl Connection {
             // Whatever the answer is, it says that the message was there.
             self.told.is_told();
         }
-        self.leave_send(&outcome, handle);
-        pins.release();
+        self.leave_send(&outcome, handle, &pins);
         outcome
     }
 
@@ -833,11 +855,11 @@ impl Connection {
         let Parked {
             transaction,
             handle,
+            pinned,
         } = parked;
-        let pins = Pins::new(peer, handle);
+        let pins = Pins::again(peer, handle, pinned);
         let outcome = self.wait_there(peer, &pins, request, timeout, &transaction, handle);
-        self.leave_send(&outcome, handle);
-        pins.release();
+        self.leave_send(&outcome, handle, &pins);
         outcome
     }
 
@@ -845,7 +867,7 @@ impl Connection {
     fn enter_send(self: &Arc<Self>, transaction: &Arc<Transaction>) -> Result<u32> {
         let tid = transaction.sender.tid;
         let message = transaction.clone();
-        let mut evicted = None;
+        let mut evicted = Evicted::new();
         let handle = {
             let mut waiting = self.node.ipc.waiting.lock();
             waiting.begin(&self.threads, tid, self.clone(), message, &mut evicted)
@@ -856,18 +878,52 @@ impl Connection {
 
     /// Takes a send out of the node's table, unless its thread comes back to it. Whoever finished the
     /// transaction may have taken it out already.
-    fn leave_send(&self, outcome: &Result<Outcome>, handle: u32) {
-        let parked =
-            matches!(outcome, Err(error) if *error == ERESTARTNOINTR) && self.parked.holds(handle);
-        if !parked {
-            let waiting = self.node.ipc.waiting.lock().take(handle);
-            drop(waiting);
+    fn leave_send(&self, outcome: &Result<Outcome>, handle: u32, pins: &Pins<'_>) {
+        let comes_back = matches!(outcome, Err(error) if *error == ERESTARTNOINTR);
+        // What is on its way goes on meanwhile.
+        if comes_back && self.parked.keep_pins(handle, pins) {
+            return;
         }
+        let waiting = self.node.ipc.waiting.lock().take(handle);
+        drop(waiting);
+        if self.is_dead() {
+            // Who ended the connection in between may have found no threads.
+            self.forget_threads();
+        }
+        pins.release();
+    }
+
+    /// Ends sends whose threads do not come back: their servers learn that nobody waits, and who
+    /// reads from their clients that there is nothing to read. Process context.
+    fn abandon(self: &Arc<Self>, parked: impl IntoIterator<Item = Parked>) {
+        for Parked {
+            transaction,
+            handle,
+            ..
+        } in parked
+        {
+            match &self.target {
+                Target::Here { channel, .. } => {
+                    transaction.die(&|| transaction.tell_server());
+                    channel.forget(&transaction);
+                }
+                Target::There { peer, .. } => {
+                    transaction.die(&|| self.unblock(peer, &transaction, handle));
+                    let waiting = self.node.ipc.waiting.lock().take(handle);
+                    drop(waiting);
+                }
+            }
+        }
+    }
+
+    /// The same for all that are parked.
+    pub(super) fn abandon_parked(self: &Arc<Self>) {
+        self.abandon(self.parked.take_all());
     }
 
     /// Waits for the answer of another node.
     fn wait_there(
-        &self,
+        self: &Arc<Self>,
         peer: &Arc<Peer>,
         pins: &Pins<'_>,
         request: &Request,
@@ -928,7 +984,7 @@ impl Connection {
         self.unblocks_due.lock().retain(|due| due.handle != handle);
     }
 
-    /// Sends an UNBLOCK; says whether that was possible. Legal in softirq.
+    /// Sends an UNBLOCK; says whether there is a session that an answer can come by. Legal in softirq.
     fn send_unblock(
         &self,
         peer: &Arc<Peer>,
@@ -941,10 +997,17 @@ impl Connection {
             client_handle: due.handle,
             tid: due.tid,
         });
-        Draft::new(&peer.node, &message, 0, Context::Atomic)
+        let sent = Draft::new(&peer.node, &message, 0, Context::Atomic)
             .map(|draft| draft.with_priority(due.priority))
-            .and_then(|draft| peer.send(session, draft, Tag::None, None))
-            .is_ok()
+            .and_then(|draft| peer.send(session, draft, Tag::None, None));
+        // For want of memory or room it is sent again later.
+        !sent.is_err_and(|error| error == EHOSTDOWN)
+    }
+
+    /// The CONNECT failed, and with it what went along.
+    pub(super) fn forget_unblocks_due(&self) {
+        let dues = core::mem::take(&mut *self.unblocks_due.lock());
+        drop(dues);
     }
 
     /// The CONNECT was answered: the server is told of senders that have left meanwhile. Softirq.
@@ -979,13 +1042,14 @@ impl Connection {
             before = state;
             (state != State::Dead).then_some(State::Dead)
         });
-        match &self.target {
+        let ended = match &self.target {
             Target::Here { channel, scoid } => {
                 if before != State::Dead {
                     channel.fail_if(|transaction| transaction.is_on(self), Event::Abandon, EBADF);
                     channel.process.detach_client(*scoid, channel);
                     channel.process.forget_threads_of(&self.threads);
                 }
+                before != State::Dead
             }
             Target::There { peer, .. } => {
                 self.fail_waiting(Event::Abandon, EBADF);
@@ -1003,13 +1067,15 @@ impl Connection {
                     self.node.stats.leave(Gauge::NetClient);
                 }
                 self.forget_threads();
+                // One whose server is gone is dead already, and still the program's.
+                client.is_some()
             }
-        }
+        };
         if let Some(process) = Process::of(&self.node, &self.owner) {
             process.remove_connection(self);
         }
-        self.parked.drop_all();
-        before != State::Dead
+        self.abandon_parked();
+        ended
     }
 
     /// The handles of its sends name nothing from now on.
@@ -1062,6 +1128,7 @@ pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
         };
         place = place_behind(client_id);
         if connection.change(|state| state.session_ended(session)) {
+            connection.forget_unblocks_due();
             connection.tell_if_dead();
         }
     }

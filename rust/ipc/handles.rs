@@ -77,12 +77,7 @@ impl<T> Handles<T> {
     ///
     /// Errors: `ENOMEM` without memory, `EAGAIN` when the table is full.
     pub(crate) fn insert(&mut self, value: T) -> Result<u32> {
-        if self.used >= self.limit {
-            return Err(EAGAIN);
-        }
-        if self.first_free == NO_SLOT || self.slots.len() < LEAST.min(self.limit) {
-            self.grow()?;
-        }
+        self.make_room()?;
         let index = self.first_free;
         let slot = self.slots.get_mut(index as usize).ok_or(EAGAIN)?;
         let Content::Free(next) = slot.content else {
@@ -145,9 +140,21 @@ impl<T> Handles<T> {
         Some(slot.generation << INDEX_BITS | u32::try_from(index).ok()?)
     }
 
-    /// Whether there is no room for another value.
-    pub(crate) fn is_full(&self) -> bool {
-        self.used >= self.limit
+    /// Sees to it that there is room for another value.
+    ///
+    /// Errors: as [`insert`](Self::insert).
+    pub(crate) fn make_room(&mut self) -> Result {
+        if self.used >= self.limit {
+            return Err(EAGAIN);
+        }
+        if self.first_free == NO_SLOT {
+            return self.grow();
+        }
+        if self.slots.len() < LEAST.min(self.limit) {
+            // Only so that numbers come again late: without memory there is a free one.
+            let _ = self.grow();
+        }
+        Ok(())
     }
 
     /// Takes the value of `handle` out; the handle names nothing from then on.

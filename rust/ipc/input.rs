@@ -7,6 +7,7 @@
 //! want of memory ends the session, because a client that is never told would wait for ever.
 
 use super::{
+    channel::Room,
     connection::{
         Connection,
         KIF_VERSION, //
@@ -237,7 +238,7 @@ impl Arrival<'_> {
                 value: i64::from(pulse.pulse.value),
                 scoid: server.scoid,
             },
-            true,
+            Room::Remote,
         );
         match queued {
             Ok(()) => Ok(()),
@@ -363,6 +364,7 @@ impl Arrival<'_> {
         // Those who wait are told first: whoever finds the connection idle after that connects anew.
         connection.fail_waiting(Event::Answer, error_from_wire(status));
         connection.change(|state| state.refused(self.session));
+        connection.forget_unblocks_due();
         Ok(())
     }
 
@@ -484,17 +486,17 @@ impl Arrival<'_> {
                 .find(|send| send.is_remote_send(&server, handle))
         };
         self.peer.node.stats.count(Counter::ServerUnblock);
+        if !server.has_message(handle) {
+            // If its answer is under way, that comes before this one.
+            self.let_go(handle);
+            return Ok(());
+        }
         let found = find().or_else(|| {
             // It is answered, or on the way from the queue to a server, which will look here.
             server.ask_for(handle);
             find().filter(|_| server.was_asked_for(handle))
         });
         let Some(transaction) = found else {
-            if !server.has_message(handle) {
-                // If its answer is under way, that comes before this one.
-                server.was_asked_for(handle);
-                self.let_go(handle);
-            }
             return Ok(());
         };
         if transaction.ask_server() {

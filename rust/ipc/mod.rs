@@ -164,7 +164,10 @@ pub(crate) fn session_ended(peer: &Arc<Peer>, session: u32, reason: DownReason) 
 #[kunit_tests(qnet_ipc)]
 mod tests {
     use super::{
-        channel::Received,
+        channel::{
+            Received,
+            Room, //
+        },
         connection::Address,
         pulse::Pulse,
         requests::{
@@ -538,10 +541,10 @@ mod tests {
             value,
             scoid: 1,
         };
-        scene.channel.queue_pulse(pulse(10, 1), true)?;
+        scene.channel.queue_pulse(pulse(10, 1), Room::Program)?;
         scene.channel.queue(&scene.message(15, 2)?, false)?;
-        scene.channel.queue_pulse(pulse(20, 3), true)?;
-        scene.channel.queue_pulse(pulse(10, 4), true)?;
+        scene.channel.queue_pulse(pulse(20, 3), Room::Program)?;
+        scene.channel.queue_pulse(pulse(10, 4), Room::Program)?;
         for expected in [3, 1] {
             match scene.channel.receive(&at_once, true)? {
                 Received::Pulse(pulse) => assert_eq!(pulse.value, expected),
@@ -568,12 +571,15 @@ mod tests {
             value: 0,
             scoid: 1,
         };
-        while scene.channel.queue_pulse(pulse, true).is_ok() {
+        while scene.channel.queue_pulse(pulse, Room::Program).is_ok() {
             queued += 1;
         }
         assert_eq!(queued, 4096);
-        assert_eq!(scene.channel.queue_pulse(pulse, true).err(), Some(EAGAIN));
-        assert!(scene.channel.queue_pulse(pulse, false).is_ok());
+        assert_eq!(
+            scene.channel.queue_pulse(pulse, Room::Program).err(),
+            Some(EAGAIN)
+        );
+        assert!(scene.channel.queue_pulse(pulse, Room::Own).is_ok());
         Ok(())
     }
 

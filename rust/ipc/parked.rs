@@ -9,7 +9,13 @@
 //!
 //! What is left by threads that never come back ends with the connection.
 
-use super::transaction::Transaction;
+use super::{
+    pins::{
+        Pinned,
+        Pins, //
+    },
+    transaction::Transaction,
+};
 use crate::{
     knet::{
         atomic_account,
@@ -20,13 +26,15 @@ use crate::{
     uapi, //
 };
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::Arc, //
 };
 use zerocopy::IntoBytes;
 
-/// The most sends of one connection that are parked: with more, somebody leaves them on purpose.
-const MOST: usize = 64;
+/// The most sends of one thread on a connection that are parked: a thread that leaves a handler by
+/// `longjmp()` does not come back to them.
+const MOST: usize = 4;
 
 /// One call of MsgSend: by whom, where in the program's memory the arguments are, and what they
 /// are. A handler that sends on the same connection has arguments of its own.
@@ -60,6 +68,8 @@ pub(crate) struct Parked {
     pub(crate) transaction: Arc<Transaction>,
     /// Its client handle; 0: it is for this node.
     pub(crate) handle: u32,
+    /// The program's pages that frames of it refer to.
+    pub(crate) pinned: KVec<Pinned>,
 }
 
 /// Those of one connection.
@@ -77,16 +87,26 @@ impl ParkedSends {
         })
     }
 
-    /// Parks a send. Process context.
-    ///
-    /// Errors: `EINTR` when there are too many or no memory: the thread must leave then.
-    pub(crate) fn put(&self, call: &Call, parked: Parked) -> Result {
+    /// Parks a send, and gives back one of the same thread if it has too many. Without memory the send
+    /// itself comes back. Process context.
+    pub(crate) fn put(&self, call: &Call, parked: Parked) -> Result<Option<Parked>, Parked> {
         let mut list = self.list.lock();
-        if list.len() >= MOST {
-            return Err(EINTR);
+        if list.reserve(1, atomic_account() | __GFP_NOWARN).is_err() {
+            return Err(parked);
         }
-        list.push((*call, parked), atomic_account())
-            .map_err(|_| EINTR)
+        let mut mine = list
+            .iter()
+            .enumerate()
+            .filter(|(_, (it, _))| it.tid == call.tid);
+        let oldest = mine.next().map(|(place, _)| place);
+        let too_many = mine.count() + 1 >= MOST;
+        let gone = oldest
+            .filter(|_| too_many)
+            .and_then(|place| list.remove(place).ok());
+        if let Err(refused) = list.push_within_capacity((*call, parked)) {
+            return Err(refused.0 .1);
+        }
+        Ok(gone.map(|(_, parked)| parked))
     }
 
     /// The send that the calling thread comes back to, if it does.
@@ -96,15 +116,23 @@ impl ParkedSends {
         list.remove(place).ok().map(|(_, parked)| parked)
     }
 
-    /// Whether the send with that client handle is parked.
-    pub(crate) fn holds(&self, handle: u32) -> bool {
-        let list = self.list.lock();
-        list.iter().any(|(_, parked)| parked.handle == handle)
+    /// The program's pages of the send with that client handle stay pinned, if it is parked: says
+    /// whether it is.
+    pub(crate) fn keep_pins(&self, handle: u32, pins: &Pins<'_>) -> bool {
+        let mut list = self.list.lock();
+        let parked = list.iter_mut().find(|(_, parked)| parked.handle == handle);
+        match parked {
+            Some((_, parked)) => {
+                parked.pinned = pins.take();
+                true
+            }
+            None => false,
+        }
     }
 
-    /// The connection has ended, and with it what was parked.
-    pub(crate) fn drop_all(&self) {
+    /// All of them.
+    pub(crate) fn take_all(&self) -> impl Iterator<Item = Parked> {
         let list = core::mem::take(&mut *self.list.lock());
-        drop(list);
+        list.into_iter().map(|(_, parked)| parked)
     }
 }

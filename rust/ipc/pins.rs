@@ -39,7 +39,7 @@ const PATIENCE: u64 = 2_000_000_000;
 const MOST: usize = 16;
 
 /// One message whose data are the program's own pages.
-struct Pinned {
+pub(crate) struct Pinned {
     session: u32,
     tag: Tag,
     used: PinnedUse,
@@ -63,6 +63,20 @@ impl<'a> Pins<'a> {
             list: RefCell::new(KVec::new()),
             next: Cell::new(0),
         }
+    }
+
+    /// Of a send whose thread comes back to it, with what it has pinned already.
+    pub(super) fn again(peer: &'a Arc<Peer>, handle: u32, pinned: KVec<Pinned>) -> Self {
+        let pins = Self::new(peer, handle);
+        // Tags that were given before are not given again.
+        pins.next.set(now_ns() as u32);
+        pins.list.replace(pinned);
+        pins
+    }
+
+    /// What is pinned, to be kept while the thread is away.
+    pub(super) fn take(&self) -> KVec<Pinned> {
+        self.list.take()
     }
 
     /// The sender's node.

@@ -31,6 +31,7 @@ use super::{
         Thing, //
     },
     vtids::{
+        Evicted,
         Threads,
         Vtids, //
     }, //
@@ -217,6 +218,8 @@ impl_death_watch! { impl DeathWatch for Process { self.watch } }
 impl DeathWatcher for Process {
     /// Destroys the channels: a child may have inherited their sockets, but not the channels.
     fn died(self: &Arc<Self>) {
+        // Sends whose threads were away when they died, on connections that others hold.
+        self.for_each_connection(|_| true, Connection::abandon_parked);
         let channels = core::mem::take(&mut self.inner.lock().channels);
         let until = Patience::begin();
         for channel in channels {
@@ -388,7 +391,7 @@ impl Process {
     pub(super) fn for_each_connection(
         &self,
         wanted: impl Fn(&Connection) -> bool,
-        act: impl Fn(&Connection),
+        act: impl Fn(&Arc<Connection>),
     ) {
         let mut place = 0;
         loop {
@@ -607,7 +610,7 @@ impl Process {
         let tid = transaction.sender.tid;
         let whose = transaction.whose();
         let message = transaction.clone();
-        let mut evicted = None;
+        let mut evicted = Evicted::new();
         let rcvid = {
             let mut inner = self.inner.lock();
             inner

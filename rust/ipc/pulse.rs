@@ -7,7 +7,10 @@
 //! server is gone.
 
 use super::{
-    channel::Channel,
+    channel::{
+        Channel,
+        Room, //
+    },
     process::Process, //
 };
 use crate::{
@@ -84,7 +87,7 @@ impl Pulse {
 /// Sends a pulse of the module's own; one that cannot be queued is counted, and nothing else can be
 /// done. Legal in softirq; no lock may be held.
 pub(super) fn notify(channel: &Channel, pulse: Pulse) {
-    match channel.queue_pulse(pulse, false) {
+    match channel.queue_pulse(pulse, Room::Notice) {
         Ok(()) => {}
         // Whom it was for has ended the channel.
         Err(error) if error == ESRCH => {}

@@ -6,7 +6,10 @@
 //! transaction's lock.
 
 use super::{
-    channel::Channel,
+    channel::{
+        Channel,
+        Room, //
+    },
     connection::Connection,
     process::Whose,
     pulse::Pulse,
@@ -282,6 +285,10 @@ struct Inner {
     msglen: usize,
     /// With which Linux error number, negative, the client wants to leave, if it does.
     leaving: Option<c_int>,
+    /// Whether the server was told of that.
+    server_told: bool,
+    /// Whether the server on another node wrote to where there is no memory.
+    fault: bool,
     /// Whether an event has told the sender to leave.
     told_to_leave: bool,
     /// When the sender's time-out is over, once it has begun to run.
@@ -431,6 +438,8 @@ impl Transaction {
                     rcvid: 0,
                     msglen: 0,
                     leaving: None,
+                    server_told: false,
+                    fault: false,
                     told_to_leave: false,
                     deadline: None,
                 }),
@@ -757,15 +766,21 @@ impl Transaction {
     /// Sends the server the pulse that says that the client wants to leave; says whether that was
     /// possible. If the server has no rcvid yet, [`Self::given`] does it.
     pub(super) fn tell_server(&self) -> bool {
-        let (rcvid, Some(channel)) = (self.inner.lock().rcvid, self.channel()) else {
+        let Some(channel) = self.channel() else {
             return false;
         };
-        if rcvid == 0 {
-            return true;
-        }
+        let rcvid = {
+            let mut inner = self.inner.lock();
+            if inner.rcvid == 0 || inner.server_told {
+                return true;
+            }
+            inner.server_told = true;
+            inner.rcvid
+        };
         let pulse = Pulse::unblock(rcvid, self.scoid(), self.sender.priority);
-        if channel.queue_pulse(pulse, false).is_err() {
+        if channel.queue_pulse(pulse, Room::Own).is_err() {
             self.node().stats.count(Counter::PulsesLost);
+            self.inner.lock().server_told = false;
             return false;
         }
         if self.is_finished() {
@@ -773,6 +788,30 @@ impl Transaction {
             channel.withdraw_unblock(rcvid);
         }
         true
+    }
+
+    /// The sender's thread does not come back: it is gone. `tell` tells a server that wants to know.
+    /// Process context.
+    pub(super) fn die(&self, tell: &dyn Fn() -> bool) {
+        let tells = {
+            let mut inner = self.inner.lock();
+            let tells = inner.outcome.is_none() && inner.leaving.is_none();
+            inner.leaving = inner.leaving.or(Some(EINTR.to_errno()));
+            tells
+        };
+        if tells {
+            tell();
+        }
+        let (payload, requests) = {
+            let mut inner = self.inner.lock();
+            match inner.abandon() {
+                Some(left) => left,
+                // What was asked of it before its end was decided is refused all the same.
+                None => (None, core::mem::take(&mut inner.requests)),
+            }
+        };
+        drop(payload);
+        refuse(requests);
     }
 
     /// The server's number for the client.
@@ -787,7 +826,6 @@ impl Transaction {
     /// time-out: then it decides the outcome itself, unless the server has to be asked. Meanwhile
     /// its thread serves what servers ask of its memory. Process context.
     pub(crate) fn wait(&self, timeout: &Timeout, way: &Way<'_>, memory: &Memory<'_>) -> Waited {
-        let mut served = Ok(());
         let mut backoff = FIRST_ASK;
         let mut inner = self.inner.lock();
         inner.tell_receive = timeout.states.cares_for_receive();
@@ -807,7 +845,7 @@ impl Transaction {
                 }
             } else if let Some(outcome) = inner.outcome.take() {
                 let leaving = inner.leaving.filter(|_| way.remote);
-                return Waited::Done(with_cause(with_fault(outcome, served), leaving));
+                return Waited::Done(with_cause(with_fault(outcome, inner.fault), leaving));
             } else if asked {
                 let again = way.remote.then(|| now_ns().saturating_add(backoff));
                 self.done.wait_killable(&mut inner, again)
@@ -822,8 +860,9 @@ impl Transaction {
                     if !requests.is_empty() {
                         let finished = inner.outcome.is_some();
                         drop(inner);
-                        served = served.and(self.serve(requests, finished, memory, until));
+                        let served = self.serve(requests, finished, memory, until);
                         inner = self.inner.lock();
+                        inner.fault |= served.is_err();
                     }
                     continue;
                 }
@@ -853,8 +892,7 @@ impl Transaction {
                 Cause::TimedOut => ETIMEDOUT.to_errno(),
                 Cause::Signal | Cause::Killed => EINTR.to_errno(),
             };
-            let departure = cause.departure(inner.state, way.wants_to_know, way.remote, asked);
-            match departure {
+            match cause.departure(inner.state, way.wants_to_know, way.remote, asked) {
                 Departure::Wait => continue,
                 Departure::Ask => {
                     inner.leaving = Some(error);
@@ -865,15 +903,19 @@ impl Transaction {
                         continue;
                     }
                 }
-                Departure::AtOnce | Departure::AtOnceAndTell => {}
+                // While the message lives: what is told of a finished one is taken back.
+                Departure::AtOnceAndTell => {
+                    inner.leaving = Some(error);
+                    drop(inner);
+                    (way.ask)();
+                    inner = self.inner.lock();
+                }
+                Departure::AtOnce => {}
             }
             if let Some((payload, requests)) = inner.abandon() {
                 drop(inner);
                 drop(payload);
                 refuse(requests);
-                if departure == Departure::AtOnceAndTell {
-                    (way.ask)();
-                }
                 return Waited::Done(Outcome::Abandoned(error));
             }
         }
@@ -916,10 +958,10 @@ fn interrupted(until: Option<u64>, asked: bool) -> Wait {
 }
 
 /// The outcome of a send whose reply area had a hole where a server of another node has written.
-fn with_fault(outcome: Outcome, served: Result) -> Outcome {
-    match (outcome, served) {
-        (Outcome::Reply { .. }, Err(error)) => Outcome::Error(error.to_errno()),
-        (outcome, _) => outcome,
+fn with_fault(outcome: Outcome, fault: bool) -> Outcome {
+    match outcome {
+        Outcome::Reply { .. } if fault => Outcome::Error(EFAULT.to_errno()),
+        outcome => outcome,
     }
 }
 

@@ -30,8 +30,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The most threads of one connection that are remembered. Those beyond have a number as long as
-/// they have a message.
+/// The most threads of one connection that are remembered; the one that came first is forgotten.
 const MOST_PER_CONNECTION: usize = 256;
 
 /// The virtual threads of one connection: their thread ids and the numbers that they had last. A
@@ -56,17 +55,22 @@ impl Threads {
             .find_map(|(mine, handle)| (*mine == tid).then_some(*handle))
     }
 
-    /// Remembers the number of a thread; says whether there was room.
-    fn remember(&self, tid: i32, handle: u32) -> bool {
+    /// Remembers the number of a thread, in place of the one that came first if there are too many:
+    /// that one's number is given back.
+    ///
+    /// Errors: `ENOMEM`.
+    fn remember(&self, tid: i32, handle: u32) -> Result<Option<u32>> {
         let mut list = self.list.lock();
         if let Some(entry) = list.iter_mut().find(|(mine, _)| *mine == tid) {
             entry.1 = handle;
-            return true;
+            return Ok(None);
         }
-        list.len() < MOST_PER_CONNECTION
-            && list
-                .push((tid, handle), atomic_account() | __GFP_NOWARN)
-                .is_ok()
+        let mut forgotten = None;
+        if list.len() >= MOST_PER_CONNECTION {
+            forgotten = list.remove(0).ok().map(|(_, handle)| handle);
+        }
+        list.push((tid, handle), atomic_account() | __GFP_NOWARN)?;
+        Ok(forgotten)
     }
 
     /// Their numbers, which the connection's end takes out of the table one by one.
@@ -98,6 +102,31 @@ struct Vtid<C> {
     passing: bool,
 }
 
+impl<C> Vtid<C> {
+    /// Whether it has no message that could still be answered.
+    fn is_idle(&self) -> bool {
+        self.message
+            .as_ref()
+            .is_none_or(|message| message.is_finished())
+    }
+}
+
+/// What is to be dropped without the table's lock.
+pub(crate) struct Evicted<C> {
+    clients: [Option<C>; 2],
+    message: Option<Arc<Transaction>>,
+}
+
+impl<C> Evicted<C> {
+    /// Nothing yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            clients: [None, None],
+            message: None,
+        }
+    }
+}
+
 /// A table of virtual threads, whose clients are named by a `C`.
 ///
 /// The lock that it lies under is taken before those of [`Threads`].
@@ -126,20 +155,22 @@ impl<C> Vtids<C> {
         tid: i32,
         client: C,
         message: Arc<Transaction>,
-        evicted: &mut Option<C>,
+        evicted: &mut Evicted<C>,
     ) -> Result<u32> {
         let last = threads.last_of(tid);
-        let idle = |vtid: &Vtid<C>| vtid.message.is_none() && vtid.tid == tid;
-        let known = last.filter(|last| self.table.get(*last).is_some_and(idle));
-        if let Some(handle) = known.and_then(|last| self.table.renew(last)) {
+        let mine = last.filter(|last| self.table.get(*last).is_some_and(|vtid| vtid.tid == tid));
+        let idle = mine.filter(|last| self.table.get(*last).is_some_and(Vtid::is_idle));
+        if let Some(handle) = idle.and_then(|last| self.table.renew(last)) {
             if let Some(vtid) = self.table.get_mut(handle) {
-                vtid.message = Some(message);
-                *evicted = Some(core::mem::replace(&mut vtid.client, client));
+                evicted.message = vtid.message.replace(message);
+                evicted.clients = [Some(core::mem::replace(&mut vtid.client, client)), None];
             }
-            threads.remember(tid, handle);
+            // It is in the list, so that there is nothing to fail.
+            let _ = threads.remember(tid, handle);
             return Ok(handle);
         }
-        *evicted = self.make_room();
+        let [made_room, forgotten] = &mut evicted.clients;
+        *made_room = self.make_room();
         let handle = self.table.insert(Vtid {
             client,
             tid,
@@ -148,9 +179,13 @@ impl<C> Vtids<C> {
         })?;
         // A thread that has another message under way, as a program that does not wait for its
         // replies, keeps the number of that one.
-        let busy =
-            last.is_some_and(|last| self.table.get(last).is_some_and(|vtid| vtid.tid == tid));
-        if !busy && threads.remember(tid, handle) {
+        if mine.is_some() {
+            return Ok(handle);
+        }
+        // Without memory it is as one that nobody remembers.
+        let remembered = threads.remember(tid, handle);
+        if let Ok(old) = remembered {
+            *forgotten = old.and_then(|old| self.end(old));
             if let Some(vtid) = self.table.get_mut(handle) {
                 vtid.passing = false;
             }
@@ -158,9 +193,9 @@ impl<C> Vtids<C> {
         Ok(handle)
     }
 
-    /// Ends one virtual thread without a message, if the table is full.
+    /// Ends one virtual thread without a message, if there is no room for another.
     fn make_room(&mut self) -> Option<C> {
-        if !self.table.is_full() {
+        if self.table.make_room().is_ok() {
             return None;
         }
         for from in [self.sweep, 0] {

@@ -99,8 +99,8 @@ extern "C" {
 
 /* What MsgKeyData() does. */
 #define _NTO_KEYDATA_VERIFY	0	/* is it the key of these data? */
-#define _NTO_KEYDATA_CALCULATE	1	/* make a new key */
-#define _NTO_KEYDATA_CALCULATE_REUSE 2	/* make one with the client's key */
+#define _NTO_KEYDATA_CALCULATE	1	/* make a key */
+#define _NTO_KEYDATA_CALCULATE_REUSE 2	/* the same */
 
 /* What a pulse is recognized by. A program's own codes are not negative. */
 #define _PULSE_TYPE		0

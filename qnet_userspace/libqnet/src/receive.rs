@@ -15,6 +15,7 @@ use qnet::{
         Received,
         Source, //
     },
+    Error,
     Result, //
 };
 
@@ -59,13 +60,16 @@ unsafe fn receive(chid: c_int, room: Room, info: *mut _msg_info) -> Result<c_int
 
 /// # Safety
 ///
-/// As [`receive`], and what `answer` points to must be the caller's to read.
+/// As [`receive`]; `answer` must be null or valid to write, and what it points to the caller's to
+/// read.
 unsafe fn reply_receive(
     chid: c_int,
-    answer: &mut qnet_answer,
+    answer: *mut qnet_answer,
     room: Room,
     info: *mut _msg_info,
 ) -> Result<c_int> {
+    // SAFETY: The caller says that it is null or valid.
+    let answer = unsafe { answer.as_mut() }.ok_or(Error::EFAULT)?;
     answer.error = 0;
     if answer.rcvid == 0 {
         // SAFETY: The caller promises what is asked for.
@@ -117,7 +121,7 @@ unsafe fn tell(received: Received, room: Room, info: *mut _msg_info) -> Result<c
         Received::Message(rcvid, told) => {
             // SAFETY: The caller says that it is null or valid.
             if let Some(info) = unsafe { info.as_mut() } {
-                *info = told.into();
+                *info = told;
             }
             Ok(rcvid)
         }
@@ -150,10 +154,10 @@ calls! {
     pointers fn qnet_reply_receive qnet_reply_receive_r
         (chid: c_int, answer: *mut qnet_answer, msg: *mut c_void, bytes: usize,
          info: *mut _msg_info) -> c_int
-        = reply_receive(chid, &mut *answer, Room::Piece(msg, bytes), info);
+        = reply_receive(chid, answer, Room::Piece(msg, bytes), info);
     /// Replies and waits for the next message or pulse, scattered; see qnet_reply_receive(3).
     pointers fn qnet_reply_receivev qnet_reply_receivev_r
         (chid: c_int, answer: *mut qnet_answer, iov: *const libc::iovec, parts: usize,
          info: *mut _msg_info) -> c_int
-        = reply_receive(chid, &mut *answer, Room::Parts(iov, parts), info);
+        = reply_receive(chid, answer, Room::Parts(iov, parts), info);
 }

@@ -358,7 +358,7 @@ pub struct qnet_current {
 pub const QNET_KEYDATA_VERIFY: u32 = 0;
 /// A new key for the data.
 pub const QNET_KEYDATA_CALCULATE: u32 = 1;
-/// A new key for the data, made with the key that the client has.
+/// As [`QNET_KEYDATA_CALCULATE`].
 pub const QNET_KEYDATA_CALCULATE_REUSE: u32 = 2;
 
 /// [`QNET_IOC_KEYDATA`], on any socket of the process that received `rcvid`.

@@ -70,9 +70,9 @@ impl Rcvid {
 pub enum KeyOperation {
     /// Look whether the key is that of the data: 0 if it is, else `u32::MAX`.
     Verify,
-    /// Make a new key.
+    /// Make a key, which is good on this node for the thread that sent the message.
     Calculate,
-    /// Make a key with the one that the client has.
+    /// The same; Neutrino has two.
     CalculateReuse,
 }
 

@@ -85,7 +85,11 @@ impl Event {
                     1..=MAX_PRIORITY => Some(priority),
                     _ => return Err(Invalid),
                 },
-                code: i8::try_from(code).map_err(|_| Invalid)?,
+                // Negative codes are the system's, and nobody's to deliver.
+                code: i8::try_from(code)
+                    .ok()
+                    .filter(|code| *code >= 0)
+                    .ok_or(Invalid)?,
                 value,
             }),
             5 => Ok(Event::Unblock),

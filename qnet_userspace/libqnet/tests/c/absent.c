@@ -156,6 +156,7 @@ static void more_calls(void)
 	PLAIN(ConnectFlags_r(0, 1, _NTO_COF_NOSHARE, 0), EINVAL);
 	PLAIN(ConnectFlags_r(0x7fffffff, 1, 0, 0), ESRCH);
 	CLASSIC(qnet_reply_receive(1, &answer, buf, sizeof(buf), &info), ESRCH);
+	PLAIN(qnet_reply_receive_r(1, NULL, buf, sizeof(buf), &info), EFAULT);
 	PLAIN(qnet_reply_receivev_r(1, &answer, &iov, 1, &info), ESRCH);
 	CLASSIC(qnet_channel_access(1, -1, -1, 0600), ESRCH);
 	PLAIN(qnet_channel_access_r(0, 0, 0, 0), ESRCH);

@@ -261,26 +261,14 @@ impl Server {
 
     /// Waits until so many pulses have come, and gives them: code, value and scoid of each.
     pub fn wait_pulses(&self, count: usize) -> Outcome<Vec<[i32; 3]>> {
-        let mut all = Vec::new();
-        let mut failure = None;
-        sys::within(PATIENCE, || match self.ask(Op::Pulses, 0) {
-            Ok((_, numbers)) => {
-                all.extend(
-                    numbers
-                        .chunks_exact(3)
-                        .map(|pulse| [pulse[0], pulse[1], pulse[2]]),
-                );
-                (all.len() >= count).then_some(())
-            }
-            Err(error) => {
-                failure = Some(error);
-                Some(())
-            }
-        });
-        match failure {
-            Some(failure) => Err(failure),
-            None if all.len() >= count => Ok(all),
-            None => Err(format!("{} pulses, not {count}: {all:?}", all.len()).into()),
+        let numbers = self.gather(Op::Pulses, 3 * count)?;
+        let pulses: Vec<_> = numbers
+            .chunks_exact(3)
+            .map(|pulse| [pulse[0], pulse[1], pulse[2]])
+            .collect();
+        match pulses.len() >= count {
+            true => Ok(pulses),
+            false => Err(format!("{} pulses, not {count}: {pulses:?}", pulses.len()).into()),
         }
     }
 
@@ -321,11 +309,16 @@ impl Server {
 
     /// The results, once there are so many.
     pub fn wait_results(&self, count: usize) -> Outcome<Vec<i32>> {
+        self.gather(Op::Results, count)
+    }
+
+    /// Asks for numbers until there are so many, or the time is over.
+    fn gather(&self, op: Op, count: usize) -> Outcome<Vec<i32>> {
         let mut all = Vec::new();
         let mut failure = None;
-        sys::within(PATIENCE, || match self.results() {
-            Ok(mut results) => {
-                all.append(&mut results);
+        sys::within(PATIENCE, || match self.ask(op, 0) {
+            Ok((_, mut numbers)) => {
+                all.append(&mut numbers);
                 (all.len() >= count).then_some(())
             }
             Err(error) => {
