@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::{
+    config::Value,
     ipc::listing,
     knet::{
         genl::{
@@ -72,11 +73,13 @@ impl GenlOps for Configuration {
             return Some((OptName::new(HOST), OptValue::new(host)));
         };
         let (name, value) = node.options.get(at)?;
-        let value = CString::try_from_fmt(fmt!("{value}")).ok()?;
-        Some((
-            OptName::new(name.as_bytes()),
-            OptValue::new(value.to_bytes()),
-        ))
+        let value = match value {
+            Value::Number(number) => {
+                OptValue::new(CString::try_from_fmt(fmt!("{number}")).ok()?.to_bytes())
+            }
+            Value::Word(word) => OptValue::new(word.as_bytes()),
+        };
+        Some((OptName::new(name.as_bytes()), value))
     }
 
     fn bind(net: &Net, ifname: &[u8]) -> Result {

@@ -139,6 +139,34 @@ module! {
             default: 2,
             description: "Zero bytes between EtherType and packet, 0 to 3",
         },
+        maproot: u32 {
+            default: 99,
+            description: "Whom root of another node counts as; 0: as root",
+        },
+        mapany: u32 {
+            default: 4294967295,
+            description: "Whom everybody of another node counts as; 4294967295: as himself",
+        },
+        remote_signals: u32 {
+            default: 0,
+            description: "1: programs of other nodes may signal processes here",
+        },
+        user_channels: u32 {
+            default: 16384,
+            description: "Channels that one user may have",
+        },
+        user_connections: u32 {
+            default: 65536,
+            description: "Connections that one user may have",
+        },
+        user_messages: u32 {
+            default: 65536,
+            description: "Messages of one user that may be under way",
+        },
+        user_bytes: u32 {
+            default: 268435456,
+            description: "Bytes of one user's messages that may wait",
+        },
     },
 }
 

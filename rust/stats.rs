@@ -86,6 +86,14 @@ counters! {
     ServerUnblock = "kif server_unblock",
     /// Requests for a client's memory that found too many outstanding and were told to try again.
     ReadBusy = "kif read_busy",
+    /// CONNECTs that a channel's rights refused.
+    ConnectRefused = "kif connect_refused",
+    /// Pulses and signals of other nodes that their sender may not send to that process.
+    SignalRefused = "kif signal_refused",
+    /// Calls that failed because a user has as much as one may have.
+    UserLimit = "kif user_limit",
+    /// Messages after which a receiver ran at another priority than its own.
+    Lent = "kif priority_lent",
     /// Requests for a name that this node sent.
     LrRequests = "lr requests",
     /// Requests for this node's name that it answered.

@@ -30,10 +30,13 @@ pub(super) fn message_info(channel: &Channel, transaction: &Transaction) -> uapi
         Client::Thread { process, .. } => (0, process.nr()),
         Client::Remote { server, .. } => (u32::from(server.peer.nd), server.client_pid),
     };
-    let flags = match transaction.leaving() {
-        Some(_) => uapi::QNET_MI_UNBLOCK_REQ,
-        None => 0,
-    };
+    let mut flags = 0;
+    if transaction.leaving().is_some() {
+        flags |= uapi::QNET_MI_UNBLOCK_REQ;
+    }
+    if sender.client_changed {
+        flags |= uapi::QNET_MI_NET_CRED_DIRTY;
+    }
     uapi::MsgInfo {
         nd,
         srcnd: sender.srcnd,

@@ -3,11 +3,19 @@
 //! The ioctls of a socket: each a call of Neutrino's.
 
 use super::{
+    access::{
+        access,
+        client_info, //
+    },
     argument::{
         buffer,
         reserved,
         timeout,
         Argument, //
+    },
+    current::{
+        current,
+        works_for, //
     },
     events,
     info,
@@ -96,10 +104,13 @@ fn serve(socket: &QnetSocket, nr: u32, argument: &Argument) -> Result {
         10 => write(socket, argument)?,
         11 => events::send_pulse(socket, argument)?,
         12 => info::info(socket, argument)?,
+        13 => current(socket, argument)?,
         14 => info::key_data(socket, argument)?,
         15 => events::deliver(socket, argument)?,
+        16 => client_info(socket, argument)?,
         17 => info::connection_info(socket, argument)?,
         18 => info::coid(socket, argument)?,
+        19 => access(socket, argument)?,
         21 => remote_nd(socket, argument)?,
         22 => info::free_scoid(socket, argument)?,
         _ => return Err(ENOTTY),
@@ -151,8 +162,10 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         let replied = channel
             .process
             .reply(receive.rcvid, receive.status, &answer);
+        channel.process.lent.give_back(receive.rcvid);
         receive.reply_error = replied.err().map_or(0, |error| -error.to_errno());
     }
+    channel.process.lent.give_back_mine();
     let only_pulses = receive.flags & uapi::QNET_RECEIVE_PULSE != 0;
     let next = next(channel, &timeout, only_pulses, &into).inspect_err(|_| {
         if receive.rcvid != 0 {
@@ -170,7 +183,8 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             receive.rcvid = 0;
             receive.pulse = pulse_of(&pulse);
             // A pulse that cannot be given to the server is lost, as on Neutrino.
-            argument.write(&receive)
+            argument.write(&receive)?;
+            works_for(channel, 0, pulse.priority);
         }
         Next::Message(transaction, rcvid) => {
             receive.rcvid = rcvid;
@@ -178,9 +192,11 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             trace::Receive::trace(|| traced(rcvid, &receive.info));
             argument
                 .write(&receive)
-                .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))
+                .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
+            works_for(channel, rcvid, transaction.sender.priority);
         }
     }
+    Ok(())
 }
 
 /// What a receiver got.
@@ -287,7 +303,11 @@ fn reply(socket: &QnetSocket, argument: &Argument) -> Result {
     let reply: uapi::Reply = argument.read()?;
     reserved(reply.flags == 0 && reply.reserved == 0)?;
     let data = buffer(&reply.buf)?;
-    socket.caller()?.reply(reply.rcvid, reply.status, &data)
+    let process = socket.caller()?;
+    let replied = process.reply(reply.rcvid, reply.status, &data);
+    // Nobody waits any more, or the message is still to be answered: then MsgCurrent lends again.
+    process.lent.give_back(reply.rcvid);
+    replied
 }
 
 #[inline(never)]
@@ -297,7 +317,10 @@ fn error(socket: &QnetSocket, argument: &Argument) -> Result {
     if !(-1..=transaction::MAX_ERRNO).contains(&error.error) {
         return Err(EINVAL);
     }
-    socket.caller()?.error(error.rcvid, error.error)
+    let process = socket.caller()?;
+    let told = process.error(error.rcvid, error.error);
+    process.lent.give_back(error.rcvid);
+    told
 }
 
 /// What MsgRead and MsgWrite take.

@@ -8,7 +8,9 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod argument;
+mod current;
 mod events;
 mod info;
 mod ioctl;
@@ -123,7 +125,7 @@ impl Socket for QnetSocket {
             process,
             role: SetOnce::new(),
         };
-        Ok(Arc::new(socket, GFP_KERNEL)?)
+        Ok(Arc::new(socket, GFP_KERNEL_ACCOUNT)?)
     }
 
     fn release(self: &Arc<Self>) {

@@ -11,6 +11,7 @@ use super::{
         self,
         Pulse, //
     },
+    rights::Door,
     server,
     transaction::{
         Outcome,
@@ -18,9 +19,11 @@ use super::{
         Timeout,
         Transaction, //
     },
+    users::Owned, //
 };
 use crate::{
     knet::{
+        atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh, trace,
         wait::{
@@ -112,7 +115,7 @@ struct Inner {
 
 impl Inner {
     fn insert(&mut self, item: Item) -> Result {
-        self.queue.reserve(1, GFP_ATOMIC | __GFP_NOWARN)?;
+        self.queue.reserve(1, atomic_account() | __GFP_NOWARN)?;
         let priority = item.priority();
         let is_pulse = matches!(item, Item::Pulse(_));
         let place = self
@@ -152,6 +155,10 @@ pub(crate) struct Channel {
     pub(crate) process: Arc<Process>,
     pub(crate) chid: i32,
     pub(crate) flags: u32,
+    _charged: Owned,
+    /// Who may connect.
+    #[pin]
+    pub(crate) door: Door,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// Receivers of messages and pulses wait here.
@@ -164,12 +171,19 @@ pub(crate) struct Channel {
 
 impl Channel {
     /// A channel of `process`, which is to put it into its table under `chid`.
-    pub(super) fn new(process: &Arc<Process>, chid: i32, flags: u32) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        process: &Arc<Process>,
+        chid: i32,
+        flags: u32,
+        charged: Owned,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 process: process.clone(),
                 chid,
                 flags,
+                _charged: charged,
+                door <- Door::new(),
                 inner <- new_spinlock_bh!(Inner {
                     queue: KVec::new(),
                     pulses: 0,
@@ -178,7 +192,7 @@ impl Channel {
                 arrivals <- WaitQueue::new(),
                 pulse_arrivals <- WaitQueue::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 
@@ -190,6 +204,16 @@ impl Channel {
     /// Whether only its own process may connect to it.
     pub(crate) fn is_private(&self) -> bool {
         self.has(uapi::QNET_CHF_PRIVATE)
+    }
+
+    /// Whether other nodes may connect to it when not all channels are open to them.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.has(uapi::QNET_CHF_REMOTE)
+    }
+
+    /// Whether a receiver gets the priority of what it receives.
+    pub(crate) fn lends(&self) -> bool {
+        !self.has(uapi::QNET_CHF_FIXED_PRIORITY)
     }
 
     /// Whether it has been destroyed.
@@ -396,6 +420,7 @@ impl Channel {
         pulse::channel_died(&self.process.node, self);
         server::channel_gone(self, until);
         self.fail_if(|_| true, Event::ServerGone, ESRCH);
+        self.process.lent.channel_gone(self.chid);
         if pulses != 0 {
             self.drop_pulses();
         }

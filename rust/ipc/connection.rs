@@ -8,6 +8,10 @@ use super::{
         Room, //
     },
     handles::place_behind,
+    identity::{
+        credentials,
+        Told, //
+    },
     parked::{
         Call,
         Parked,
@@ -23,6 +27,7 @@ use super::{
         Pulse, //
     },
     requests::Memory,
+    rights::caller_may_signal,
     tap,
     transaction::{
         Client,
@@ -34,6 +39,11 @@ use super::{
         Waited,
         Way, //
     },
+    users::{
+        self,
+        Owned,
+        Thing, //
+    },
     vtids::{
         Evicted,
         Threads, //
@@ -41,7 +51,7 @@ use super::{
 };
 use crate::{
     knet::{
-        cred::Ids,
+        atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
         pid::{
@@ -96,6 +106,7 @@ use crate::{
     },
     uapi, //
 };
+use core::cell::Cell;
 use kernel::{
     prelude::*,
     sync::{
@@ -190,6 +201,11 @@ pub(crate) struct Connection {
     target: Target,
     /// The process whose connection it is.
     owner: Pid,
+    /// The user who made it.
+    charged: Owned,
+    /// Who the other node was told that the client is.
+    #[pin]
+    told: Told,
     /// The name of the connection that the other node is told; 0 for a local one.
     client_id: Atomic<u32>,
     /// The most bytes of data that a message may bring, as the server's node said.
@@ -220,8 +236,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// ConnectAttach. Process context. Nothing is sent to another node.
     ///
-    /// Errors: `ESRCH` when there is no such process or channel on this node, `EPERM` for a private
-    /// channel, `EHOSTUNREACH` for a node descriptor that is not in use, `EINVAL` for numbers that
+    /// Errors: `ESRCH` when there is no such process or channel on this node, `EPERM` for a channel
+    /// to which the caller may not connect, `EHOSTUNREACH` for a node descriptor that is not in use, `EINVAL` for numbers that
     /// cannot be, `EAGAIN`, `ENOMEM`.
     pub(crate) fn attach(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
         if address.nd == 0 {
@@ -233,12 +249,15 @@ impl Connection {
 
     /// A connection of the calling process. One to another node is entered into the node's table.
     fn new(node: &Arc<Node>, address: Address, target: Target) -> Result<Arc<Self>> {
+        let charged = users::charge(node, Thing::Connection)?;
         let connection = Arc::pin_init(
             try_pin_init!(Self {
                 node: node.clone(),
                 address,
                 target,
                 owner: Pid::of_caller(),
+                charged,
+                told <- Told::new(),
                 client_id: Atomic::new(0),
                 most: Atomic::new(u32::MAX),
                 unblocks_due <- new_spinlock_bh!(KVec::new()),
@@ -249,7 +268,7 @@ impl Connection {
                 state <- new_spinlock_bh!(State::Idle),
                 changed <- WaitQueue::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         // A process that has inherited the socket and made none of its own is not in the table, and
         // no event can name its connections.
@@ -280,7 +299,9 @@ impl Connection {
     /// A connection of the calling process to a channel of this node.
     fn to_channel(node: &Arc<Node>, address: Address, channel: Arc<Channel>) -> Result<Arc<Self>> {
         let server = channel.process.clone();
-        if channel.is_private() && !server.pid.is_caller() {
+        let may =
+            server.pid.is_caller() || (!channel.is_private() && channel.door.admits_caller(node));
+        if !may {
             return Err(EPERM);
         }
         let scoid = server.attach_client(&ClientKey::Here(Pid::of_caller()), &channel)?;
@@ -333,7 +354,7 @@ impl Connection {
                     known = Some(other.clone());
                     Ok(())
                 }
-                None => heirs.push(heir.clone(), GFP_ATOMIC),
+                None => heirs.push(heir.clone(), atomic_account()),
             }
         };
         if let Some(other) = known {
@@ -481,7 +502,8 @@ impl Connection {
     ///
     /// Errors: `EBADF` when the connection is dead, `ESRCH` when the server went while the caller
     /// was blocked, `EHOSTUNREACH` and `EHOSTDOWN` when the other node cannot be reached or was
-    /// lost, `EMSGSIZE`, `EFAULT`, `EINTR`, `ETIMEDOUT`, and what the server passed to MsgError.
+    /// lost, `EAGAIN` when the user has too much under way, `EMSGSIZE`, `EFAULT`, `EINTR`,
+    /// `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
         let parked = mine.parked.take(&request.call);
@@ -532,13 +554,17 @@ impl Connection {
 
     /// MsgSendPulse. Process context; to another node it may block until there is a session, and room.
     ///
-    /// Errors: `EBADF` when the connection is dead or its channel gone, `EAGAIN` when too much waits,
+    /// Errors: `EBADF` when the connection is dead or its channel gone, `EPERM` when the caller may not
+    /// signal the server, which another node does not tell, `EAGAIN` when too much waits,
     /// `EOVERFLOW` for a value that does not fit the network, `EHOSTUNREACH`, `EHOSTDOWN`, `EINTR`,
     /// `ENOMEM`.
     pub(crate) fn pulse(self: &Arc<Self>, priority: i16, code: i8, value: i64) -> Result {
         let mine = self.of_caller()?;
         match &mine.target {
-            Target::Here { .. } => mine.pulse_at_once(priority, code, value),
+            Target::Here { channel, .. } => {
+                caller_may_signal(&channel.process.pid)?;
+                mine.pulse_at_once(priority, code, value)
+            }
             Target::There { peer, pid, chid } => {
                 let way = PulseThere {
                     connection: &mine,
@@ -548,7 +574,11 @@ impl Connection {
                     // Handles have 31 bits, so that this is none of a send's.
                     attempt: 1 << 31 | pid::caller_tid().unsigned_abs(),
                 };
-                way.transmit(&way.record(priority, code, value)?)
+                let pulse = kif::Pulse {
+                    credentials: mine.told.news(peer),
+                    ..way.record(priority, code, value)?
+                };
+                way.transmit(&pulse)
             }
         }
     }
@@ -608,7 +638,7 @@ impl Connection {
             server_chid: chid,
             client_id: self.client_id.load(Relaxed),
             client_pid,
-            credentials: Some(credentials(peer.nd, client_pid)),
+            credentials: Some(credentials(peer)),
         }
     }
 
@@ -638,6 +668,16 @@ impl Connection {
         self.change(|state| state.failed(attempt));
     }
 
+    /// Whose message a request is, which is charged to its user.
+    fn client(self: &Arc<Self>, request: &Request) -> Result<Client> {
+        let bytes = request.message.len().min(MAX_DATA);
+        Ok(Client::Thread {
+            connection: self.clone(),
+            process: Pid::of_caller(),
+            _charged: Some(self.charged.user().message(&self.node, bytes)?),
+        })
+    }
+
     fn sender(&self, request: &Request, srcnd: u32) -> Result<Sender> {
         Ok(Sender {
             tid: pid::caller_tid(),
@@ -646,6 +686,7 @@ impl Connection {
             srcnd,
             srcmsglen: i64::try_from(request.message.len()).map_err(|_| EOVERFLOW)?,
             dstmsglen: i64::try_from(request.reply.len()).map_err(|_| EOVERFLOW)?,
+            client_changed: false,
         })
     }
 
@@ -665,16 +706,13 @@ impl Connection {
         }
         // Short messages are copied now; of a long one, the rest when the server receives it.
         let bytes = request.message.read_piece(0, MAX_DATA)?;
-        let client = Client::Thread {
-            connection: self.clone(),
-            process: Pid::of_caller(),
-        };
+        let client = self.client(request)?;
         let transaction = Transaction::new(
             &self.node,
             client,
             self.sender(request, 0)?,
             Some(Payload::Copied(bytes)),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         tap::sent(&self.node, &transaction);
         channel
@@ -800,12 +838,9 @@ impl Connection {
         self.node
             .find_paths(peer, timeout.deadline)
             .map_err(comes_back)?;
-        let client = Client::Thread {
-            connection: self.clone(),
-            process: Pid::of_caller(),
-        };
+        let client = self.client(request)?;
         let sender = self.sender(request, u32::from(peer.nd))?;
-        let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL)?;
+        let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
         let handle = self.enter_send(&transaction)?;
         let pins = Pins::new(peer, handle);
         let there = There {
@@ -818,6 +853,7 @@ impl Connection {
             timeout,
             transaction: &transaction,
             handle,
+            tells: Cell::new(false),
         };
         let sent = there.transmit().map_err(comes_back);
         let outcome = match sent {
@@ -827,6 +863,11 @@ impl Connection {
                 Err(error)
             }
         };
+        let answered = matches!(outcome, Ok(Outcome::Reply { .. } | Outcome::Error(_)));
+        if answered && there.tells.get() {
+            // Whatever the answer is, it says that the message was there.
+            self.told.is_told();
+        }
         self.leave_send(&outcome, handle, &pins);
         outcome
     }
@@ -1141,6 +1182,8 @@ struct There<'a> {
     timeout: &'a Timeout,
     transaction: &'a Arc<Transaction>,
     handle: u32,
+    /// Whether the message tells who the sender is now.
+    tells: Cell<bool>,
 }
 
 impl There<'_> {
@@ -1180,7 +1223,10 @@ impl There<'_> {
             .connect_record(self.peer, self.pid, self.chid);
         let client_id = connect.client_id;
         let together = |nbytes| -> Result<Message> {
-            Ok(Message::ConnectMsgSend(connect, self.msgsend(0, nbytes)?))
+            Ok(Message::ConnectMsgSend(
+                connect,
+                self.msgsend(0, nbytes, None)?,
+            ))
         };
         let limit = self.peer.payload_limit();
         let fixed = together(0)?.fixed_len();
@@ -1203,6 +1249,7 @@ impl There<'_> {
         self.peer.wait_for_room(session, self.timeout.deadline)?;
         self.peer
             .send(session, draft, Tag::Connect(client_id), None)?;
+        self.connection.told.is_told();
         Ok(fits)
     }
 
@@ -1213,10 +1260,15 @@ impl There<'_> {
         length.min(piece(limit, fixed)).min(most as usize)
     }
 
-    /// The head of a message that `nbytes` bytes go with.
+    /// The head of a message that `nbytes` bytes go with, and who the sender is if that is news.
     ///
     /// Errors: `EMSGSIZE` when the message is longer than the network can tell.
-    fn msgsend(&self, server_id: u32, nbytes: usize) -> Result<MsgSend> {
+    fn msgsend(
+        &self,
+        server_id: u32,
+        nbytes: usize,
+        credentials: Option<Credentials>,
+    ) -> Result<MsgSend> {
         let sender = &self.transaction.sender;
         let nbytes = u32::try_from(nbytes).map_err(|_| EMSGSIZE)?;
         Ok(MsgSend {
@@ -1232,15 +1284,21 @@ impl There<'_> {
                 dstmsglen: i32::try_from(sender.dstmsglen).unwrap_or(i32::MAX),
             },
             nbytes,
-            credentials: None,
+            credentials,
         })
     }
 
     fn send(&self, server_id: u32, session: u32) -> Result {
-        let fixed = Message::MsgSend(MsgSend::default()).fixed_len();
+        let credentials = self.connection.told.news(self.peer);
+        self.tells.set(credentials.is_some());
+        let fixed = Message::MsgSend(MsgSend {
+            credentials,
+            ..MsgSend::default()
+        })
+        .fixed_len();
         let most = self.connection.most.load(Relaxed);
         let length = self.pushed(self.peer.payload_limit(), fixed, most);
-        let message = Message::MsgSend(self.msgsend(server_id, length)?);
+        let message = Message::MsgSend(self.msgsend(server_id, length, credentials)?);
         self.transaction.takes_session(session);
         let tag = Tag::Send(self.handle);
         let from = &self.request.message;
@@ -1315,7 +1373,9 @@ impl PulseThere<'_> {
         let draft = Draft::new(&self.peer.node, &message, 0, Context::Sleep)?;
         self.peer.wait_for_room(session, None)?;
         let tag = Tag::Connect(connect.client_id);
-        self.peer.send(session, draft, tag, None)
+        self.peer.send(session, draft, tag, None)?;
+        self.connection.told.is_told();
+        Ok(())
     }
 
     /// Sends the pulse over a connection that is up.
@@ -1329,24 +1389,5 @@ impl PulseThere<'_> {
         self.peer
             .send(session, draft, Tag::None, None)
             .map_err(|error| if error == ENOBUFS { EAGAIN } else { error })
-    }
-}
-
-/// What the server's node is told of the calling process and its rights. They are a claim.
-fn credentials(nd: u16, pid: i32) -> Credentials {
-    let ids = Ids::of_caller();
-    Credentials {
-        nd: u32::from(nd),
-        pid,
-        sid: ids.sid,
-        flags: 0,
-        ruid: ids.ruid,
-        euid: ids.euid,
-        suid: ids.suid,
-        rgid: ids.rgid,
-        egid: ids.egid,
-        sgid: ids.sgid,
-        ngroups: ids.ngroups,
-        groups: ids.groups,
     }
 }

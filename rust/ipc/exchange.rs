@@ -114,7 +114,7 @@ impl Exchange {
                 }),
                 moved <- WaitQueue::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

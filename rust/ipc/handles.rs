@@ -7,6 +7,7 @@
 //! without disabling softirqs, in which most of these tables are read; hence a table of our own,
 //! which its owner puts under a BH lock.
 
+use crate::knet::atomic_account;
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     prelude::*, //
@@ -222,7 +223,7 @@ impl<T> Handles<T> {
                 first: 1,
                 content: Content::Free(NO_SLOT),
             },
-            GFP_ATOMIC | __GFP_NOWARN,
+            atomic_account() | __GFP_NOWARN,
         )?;
         // A new slot is used before those that were used already.
         if let Some(slot) = self.slots.get_mut(index as usize) {

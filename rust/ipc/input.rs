@@ -18,6 +18,10 @@ use super::{
         Asker,
         Request, //
     },
+    rights::{
+        claim_may_signal,
+        Claim, //
+    },
     server::{
         error_draft,
         ServerConnection,
@@ -218,10 +222,15 @@ impl Arrival<'_> {
     /// Puts a pulse into its channel's queue. Nobody waits for it, so that one for which there is no
     /// room is lost.
     fn pulse(&self, server: &ServerConnection, pulse: &kif::Pulse) -> Result<(), Counter> {
+        if let Some(said) = &pulse.credentials {
+            server.claims.replace(Claim::new(&self.peer.node, said));
+        }
         if pulse.pulse.code < 0 {
             // Those codes are the module's own, which no other node can speak for.
             return Err(Counter::DropKifMalformed);
         }
+        claim_may_signal(&server.claims.get(), &server.channel.process)
+            .map_err(|_| Counter::SignalRefused)?;
         let queued = server.channel.queue_pulse(
             Pulse {
                 priority: priority::clamp(pulse.priority),
@@ -272,6 +281,10 @@ impl Arrival<'_> {
     /// Puts a message into its channel's queue, or says why not.
     fn msgsend(&self, server: Arc<ServerConnection>, send: &MsgSend, skb: RxSkb, offset: usize) {
         let node = &self.peer.node;
+        if let Some(said) = &send.credentials {
+            server.claims.replace(Claim::new(node, said));
+        }
+        let client_changed = server.claims.take_change();
         let sender = Sender {
             tid: send.vtid.tid,
             coid: send.vtid.coid,
@@ -280,6 +293,7 @@ impl Arrival<'_> {
             // A message is not shorter than what came of it.
             srcmsglen: i64::from(send.vtid.srcmsglen).max(i64::from(send.nbytes)),
             dstmsglen: i64::from(send.vtid.dstmsglen.max(0)),
+            client_changed,
         };
         let client = Client::Remote {
             server: server.clone(),
@@ -306,6 +320,9 @@ impl Arrival<'_> {
             Err(error) if error == ESRCH => {}
             Err(_) => {
                 node.stats.count(Counter::ServerBusy);
+                if client_changed {
+                    server.claims.keep_change();
+                }
                 let again = -EAGAIN.to_errno();
                 let handle = send.client_handle;
                 self.send(error_draft(

@@ -8,6 +8,7 @@
 //!
 //! # Lock order
 //!
+//! The mutex of [`priority`] is taken before any of the spinlocks, with none of them held.
 //! `Connection::state` > `Transaction::inner`; a table of [virtual threads](vtids) (that of a
 //! process, or of the node) > a connection's list of them, and > `Transaction::inner`;
 //! `Channel::inner` > `Transaction::inner`. `Transaction::inner` > the calling thread's own siglock.
@@ -22,24 +23,31 @@ pub(crate) mod connection;
 pub(crate) mod events;
 pub(crate) mod exchange;
 pub(crate) mod handles;
+mod identity;
 pub(crate) mod input;
 mod keydata;
 pub(crate) mod listing;
 pub(crate) mod parked;
 pub(crate) mod pins;
+pub(crate) mod priority;
 mod process;
 pub(crate) mod pulse;
 pub(crate) mod requests;
+pub(crate) mod rights;
 pub(crate) mod server;
 mod tap;
 pub(crate) mod transaction;
 mod transfer;
+pub(crate) mod users;
 pub(crate) mod vtids;
 
 pub(crate) use self::{
     channel::Channel,
     connection::Connection,
-    process::Process, //
+    process::{
+        ClientKey,
+        Process, //
+    },
 };
 
 use self::{
@@ -47,6 +55,7 @@ use self::{
     handles::Handles,
     server::ServerConnection,
     transaction::Outcome,
+    users::Users,
     vtids::Vtids, //
 };
 use crate::{
@@ -92,6 +101,9 @@ pub(crate) struct Ipc {
     /// Calls of servers here that wait for clients on other nodes, by msgread handle.
     #[pin]
     pub(crate) exchanges: SpinLockBh<Handles<Arc<Exchange>>>,
+    /// Users that have something here.
+    #[pin]
+    pub(crate) users: Users,
 }
 
 impl Ipc {
@@ -103,6 +115,7 @@ impl Ipc {
             clients <- new_spinlock_bh!(Handles::new(MAX_CLIENTS)),
             servers <- new_spinlock_bh!(Handles::new(MAX_SERVERS)),
             exchanges <- new_spinlock_bh!(Handles::new(MAX_EXCHANGES)),
+            users <- new_spinlock_bh!(KVec::new()),
         })
     }
 }
@@ -244,6 +257,7 @@ mod tests {
             let client = Client::Thread {
                 connection: self.connection.clone(),
                 process: Pid::of_caller(),
+                _charged: None,
             };
             let sender = Sender {
                 tid: 1,
@@ -252,6 +266,7 @@ mod tests {
                 srcnd: 0,
                 srcmsglen: 1,
                 dstmsglen: 0,
+                client_changed: false,
             };
             let payload = Some(Payload::Copied(bytes));
             Transaction::new(&self.node, client, sender, payload, GFP_KERNEL)

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     knet::{
+        atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
         pid, //
@@ -90,7 +91,7 @@ impl ParkedSends {
     /// itself comes back. Process context.
     pub(crate) fn put(&self, call: &Call, parked: Parked) -> Result<Option<Parked>, Parked> {
         let mut list = self.list.lock();
-        if list.reserve(1, GFP_ATOMIC | __GFP_NOWARN).is_err() {
+        if list.reserve(1, atomic_account() | __GFP_NOWARN).is_err() {
             return Err(parked);
         }
         let mut mine = list

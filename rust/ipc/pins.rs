@@ -121,13 +121,13 @@ impl<'a> Pins<'a> {
             return self.peer.draft(message, from, offset, len);
         }
         // Room first: what is pinned must be remembered.
-        list.reserve(1, GFP_KERNEL)?;
+        list.reserve(1, GFP_KERNEL_ACCOUNT)?;
         let (draft, used) = self.peer.draft_pinned(message, from, offset, len)?;
         if let Some(used) = used {
             let stats = &self.peer.node.stats;
             stats.add(Counter::PinnedFromUser, len as u64);
             let pinned = Pinned { session, tag, used };
-            list.push(pinned, GFP_KERNEL)?;
+            list.push(pinned, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(draft)
     }

@@ -8,9 +8,14 @@
 use super::{
     channel::Channel,
     connection::Connection,
+    priority::Lent,
     pulse::{
         self,
         Pulse, //
+    },
+    rights::{
+        Claim,
+        Claims, //
     },
     server::ServerConnection,
     transaction::{
@@ -21,6 +26,10 @@ use super::{
         Transaction, //
     },
     transfer,
+    users::{
+        self,
+        Thing, //
+    },
     vtids::{
         Evicted,
         Threads,
@@ -29,6 +38,7 @@ use super::{
 };
 use crate::{
     knet::{
+        atomic_account,
         death::{
             impl_death_watch,
             DeathWatch,
@@ -118,6 +128,8 @@ impl PartialEq for ClientKey {
 struct Client {
     key: ClientKey,
     scoid: i32,
+    /// Who it says that it is, if it is of another node.
+    claims: Option<Arc<Claims>>,
     /// How many connections it has to which channel.
     connections: KVec<(i32, usize)>,
     /// Whether the server was told that it has left: its scoid is the server's to give back.
@@ -197,6 +209,9 @@ pub(crate) struct Process {
     watch: DeathWatch,
     #[pin]
     inner: SpinLockBh<Inner>,
+    /// The priorities that its threads have from their clients.
+    #[pin]
+    pub(crate) lent: Lent,
 }
 
 impl_death_watch! { impl DeathWatch for Process { self.watch } }
@@ -231,8 +246,9 @@ impl Process {
                     connections: KVec::new(),
                     threads: KVec::new(),
                 }),
+                lent <- Lent::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         let mut processes = node.ipc.processes.lock();
         let known = processes
@@ -248,7 +264,7 @@ impl Process {
             process: fresh.clone(),
             sockets: 1,
         };
-        processes.push(entry, GFP_ATOMIC)?;
+        processes.push(entry, atomic_account())?;
         drop(processes);
         // The socket that is being made keeps the process in the table meanwhile.
         DeathWatch::start(&fresh, &fresh.pid).inspect_err(|_| fresh.leave())?;
@@ -306,7 +322,10 @@ impl Process {
             }),
             GFP_KERNEL,
         )?;
-        self.inner.lock().threads.push(thread.clone(), GFP_ATOMIC)?;
+        self.inner
+            .lock()
+            .threads
+            .push(thread.clone(), atomic_account())?;
         // It is this thread that calls, so that it was not entered twice and does not end meanwhile.
         DeathWatch::start(&thread, &Pid::of_calling_thread())
     }
@@ -342,7 +361,7 @@ impl Process {
         self.inner
             .lock()
             .connections
-            .push(connection, GFP_ATOMIC | __GFP_NOWARN)?;
+            .push(connection, atomic_account() | __GFP_NOWARN)?;
         Ok(())
     }
 
@@ -451,8 +470,9 @@ impl Process {
     /// Makes a channel. Process context.
     ///
     /// Errors: `EBUSY` when one has that flag already of which a process can have one, `EAGAIN` when
-    /// the process has too many, `ENOMEM`.
+    /// the process or its user has too many, `ENOMEM`.
     pub(crate) fn create_channel(self: &Arc<Self>, flags: u32) -> Result<Arc<Channel>> {
+        let charged = users::charge(&self.node, Thing::Channel)?;
         let chid = {
             let mut inner = self.inner.lock();
             if inner.channels.len() >= MAX_CHANNELS {
@@ -470,11 +490,11 @@ impl Process {
                 }
             }
         };
-        let channel = Channel::new(self, chid, flags)?;
+        let channel = Channel::new(self, chid, flags, charged)?;
         self.inner
             .lock()
             .channels
-            .push(channel.clone(), GFP_ATOMIC)?;
+            .push(channel.clone(), atomic_account())?;
         self.node.stats.enter(Gauge::Channels);
         Ok(channel)
     }
@@ -526,13 +546,45 @@ impl Process {
         let mut client = Client {
             key: key.clone(),
             scoid: SCOID | inner.last_scoid,
+            claims: None,
             connections: KVec::new(),
             gone: false,
         };
         client.attach(channel.chid)?;
         let scoid = client.scoid;
-        inner.clients.push(client, GFP_ATOMIC)?;
+        inner.clients.push(client, atomic_account())?;
         Ok(scoid)
+    }
+
+    /// The client `scoid`, which is of another node, says that it is `claim`.
+    ///
+    /// Errors: `ENOMEM`; `EINVAL` when there is no such client.
+    pub(super) fn claimed(&self, scoid: i32, claim: Claim) -> Result<Arc<Claims>> {
+        let fresh = Claims::new(claim)?;
+        let claims = {
+            let mut inner = self.inner.lock();
+            let client = inner
+                .clients
+                .iter_mut()
+                .find(|client| client.scoid == scoid);
+            client
+                .ok_or(EINVAL)?
+                .claims
+                .get_or_insert_with(|| fresh.clone())
+                .clone()
+        };
+        claims.replace(claim);
+        Ok(claims)
+    }
+
+    /// Who the client `scoid` is, and what it says that it is, if it is of another node.
+    ///
+    /// Errors: `EINVAL` when there is no such client.
+    pub(crate) fn client(&self, scoid: i32) -> Result<(ClientKey, Option<Arc<Claims>>)> {
+        let inner = self.inner.lock();
+        let client = inner.clients.iter().find(|client| client.scoid == scoid);
+        let client = client.ok_or(EINVAL)?;
+        Ok((client.key.clone(), client.claims.clone()))
     }
 
     /// One connection less of a client to `channel`. A server that wants to know is told when it was
@@ -858,7 +910,7 @@ impl Client {
     fn attach(&mut self, chid: i32) -> Result {
         match self.connections.iter_mut().find(|(mine, _)| *mine == chid) {
             Some((_, count)) => *count += 1,
-            None => self.connections.push((chid, 1), GFP_ATOMIC)?,
+            None => self.connections.push((chid, 1), atomic_account())?,
         }
         Ok(())
     }

@@ -9,6 +9,10 @@ use super::{
         ClientKey,
         Process, //
     },
+    rights::{
+        claim_of,
+        Claims, //
+    },
     transaction::{
         Outcome,
         Transaction, //
@@ -77,6 +81,8 @@ pub(crate) struct ServerConnection {
     pub(crate) channel: Arc<Channel>,
     /// The server's number for the client.
     pub(crate) scoid: i32,
+    /// Who the client says that it is.
+    pub(crate) claims: Arc<Claims>,
     /// The client handles of its messages that are queued, or received and not answered.
     #[pin]
     messages: SpinLockBh<KVec<u32>>,
@@ -100,8 +106,8 @@ const MAX_PER_PEER: i32 = 4096;
 impl ServerConnection {
     /// A CONNECT came. Softirq. The connection with its server id.
     ///
-    /// Errors: `ESRCH` when there is no such process or channel, `EPERM` for a private channel,
-    /// `EAGAIN`, `ENOMEM`.
+    /// Errors: `ESRCH` when there is no such process or channel, `EPERM` for a channel to which this
+    /// client, or any of another node, may not connect, `EAGAIN`, `ENOMEM`.
     pub(crate) fn connect(
         peer: &Arc<Peer>,
         session: u32,
@@ -114,7 +120,10 @@ impl ServerConnection {
         let process =
             Process::by_number(node, connect.server_pid, &node.wire_pids()).ok_or(ESRCH)?;
         let channel = process.channel(connect.server_chid).ok_or(ESRCH)?;
-        if channel.is_private() {
+        let claim = claim_of(node, connect.credentials.as_ref());
+        let closed = channel.is_private() || (node.options.only_marked() && !channel.is_marked());
+        if closed || !channel.door.admits(node, &claim) {
+            node.stats.count(Counter::ConnectRefused);
             return Err(EPERM);
         }
         let key = ClientKey::There {
@@ -122,7 +131,9 @@ impl ServerConnection {
             pid: connect.client_pid,
         };
         let scoid = process.attach_client(&key, &channel)?;
-        let (server_id, server) = Self::enter(peer, session, connect, &channel, scoid)
+        let (server_id, server) = process
+            .claimed(scoid, claim)
+            .and_then(|claims| Self::enter(peer, session, connect, &channel, (scoid, claims)))
             .inspect_err(|_| process.detach_client(scoid, &channel))?;
         // Who ended the channel or the session in between may have searched the table before the
         // connection was in it.
@@ -145,7 +156,7 @@ impl ServerConnection {
         session: u32,
         connect: &Connect,
         channel: &Arc<Channel>,
-        scoid: i32,
+        (scoid, claims): (i32, Arc<Claims>),
     ) -> Result<(u32, Arc<Self>)> {
         let node: &Node = &peer.node;
         let server = Arc::pin_init(
@@ -156,6 +167,7 @@ impl ServerConnection {
                 client_pid: connect.client_pid,
                 channel: channel.clone(),
                 scoid,
+                claims,
                 messages <- new_spinlock_bh!(KVec::new()),
                 left: Atomic::new(false),
                 threads <- Threads::new(),

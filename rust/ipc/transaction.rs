@@ -18,10 +18,12 @@ use super::{
         Request, //
     },
     server::ServerConnection,
+    users::Waiting,
     vtids::Threads, //
 };
 use crate::{
     knet::{
+        atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
         pid::{
@@ -235,6 +237,8 @@ pub(crate) enum Client {
         connection: Arc<Connection>,
         /// Its process.
         process: Pid,
+        /// What its user has one message less to send for, meanwhile.
+        _charged: Option<Waiting>,
     },
     /// A thread of another node.
     Remote {
@@ -262,6 +266,8 @@ pub(crate) struct Sender {
     pub(crate) srcmsglen: i64,
     /// Bytes it has room for in the reply.
     pub(crate) dstmsglen: i64,
+    /// Whether its ids have changed since the message before, if it is of another node.
+    pub(crate) client_changed: bool,
 }
 
 /// What changes, under the transaction's lock.
@@ -321,7 +327,11 @@ impl Inner {
         if self.state == State::Finished {
             return Err((request, ESRCH));
         }
-        if self.requests.reserve(1, GFP_ATOMIC | __GFP_NOWARN).is_err() {
+        if self
+            .requests
+            .reserve(1, atomic_account() | __GFP_NOWARN)
+            .is_err()
+        {
             return Err((request, ENOMEM));
         }
         if request.admit(&mut self.load).is_err() {

@@ -20,6 +20,7 @@ use super::{
     transaction::Transaction,
 };
 use crate::knet::{
+    atomic_account,
     lock::SpinLockBh,
     new_spinlock_bh, //
 };
@@ -68,7 +69,7 @@ impl Threads {
         if list.len() >= MOST_PER_CONNECTION {
             forgotten = list.remove(0).ok().map(|(_, handle)| handle);
         }
-        list.push((tid, handle), GFP_ATOMIC | __GFP_NOWARN)?;
+        list.push((tid, handle), atomic_account() | __GFP_NOWARN)?;
         Ok(forgotten)
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory for values that are too big to pass through a kernel stack.
+//! Memory: for values that are too big to pass through a kernel stack, and whom it is charged to.
 
 use core::ptr;
 use kernel::{
@@ -19,4 +19,10 @@ pub(crate) fn boxed_copy<T: Copy>(value: &'static T, flags: Flags) -> Result<KBo
         ptr::copy_nonoverlapping(value, place.as_mut_ptr(), 1);
         Ok(place.assume_init())
     }
+}
+
+/// `GFP_ATOMIC` for what a program makes the module keep: charged to its memory cgroup. In softirq
+/// nobody is charged.
+pub(crate) fn atomic_account() -> Flags {
+    GFP_ATOMIC | (GFP_KERNEL_ACCOUNT & !GFP_KERNEL)
 }

@@ -17,6 +17,7 @@ pub(crate) mod packet;
 pub(crate) mod pages;
 pub(crate) mod param;
 pub(crate) mod pid;
+pub(crate) mod priority;
 pub(crate) mod proc;
 pub(crate) mod rand;
 pub(crate) mod signal;
@@ -29,5 +30,8 @@ pub(crate) mod user;
 pub(crate) mod uts;
 pub(crate) mod wait;
 
-pub(crate) use alloc::boxed_copy;
+pub(crate) use alloc::{
+    atomic_account,
+    boxed_copy, //
+};
 pub(crate) use lock::new_spinlock_bh;

@@ -17,6 +17,12 @@ pub(crate) fn host() -> &'static [u8] {
     unsafe { bytes(bindings::qnet_helper_param_host()) }
 }
 
+/// The parameter `remote=`: a word.
+pub(crate) fn remote() -> &'static [u8] {
+    // SAFETY: The helper returns a string that is not changed while the module is loaded.
+    unsafe { bytes(bindings::qnet_helper_param_remote()) }
+}
+
 /// The parameter `family=`: the number of the address family.
 pub(crate) fn family() -> u16 {
     // SAFETY: It has no preconditions.

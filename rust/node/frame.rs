@@ -187,7 +187,7 @@ impl Draft {
             pinned,
         };
         Ok(Self {
-            body: Body::Paged(KBox::new(paged, GFP_KERNEL)?),
+            body: Body::Paged(KBox::new(paged, GFP_KERNEL_ACCOUNT)?),
             pad: node.options.num_tx_pad.load(Relaxed) as usize,
             fixed,
             data,

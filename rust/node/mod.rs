@@ -56,6 +56,7 @@ use crate::{
     config::Options,
     ipc::Ipc,
     knet::{
+        cred::UserNs,
         lock::SpinLockBh,
         net::{
             Home,
@@ -130,6 +131,8 @@ pub(crate) struct Node {
     /// Of keys that servers give to clients.
     pub(crate) secret: SecretKey,
     pub(crate) options: Options,
+    /// The user namespace that owns the network namespace: ids on the wire are numbers of it.
+    pub(crate) users: UserNs,
     pub(crate) stats: Stats,
     /// Set when the end begins: nothing new from outside is taken in.
     ending: AtomicFlag,
@@ -187,7 +190,8 @@ impl Node {
                 life: draw_life(),
                 home,
                 secret: SecretKey::draw(),
-                options: Options::from_parameters(),
+                options: Options::from_parameters()?,
+                users: UserNs::of_net(net),
                 stats: Stats::new(),
                 ending: AtomicFlag::new(false),
                 shown: Atomic::new(0),

@@ -5,7 +5,6 @@
  * one call here, not ten.
  */
 
-#include <linux/cred.h>
 #include <linux/etherdevice.h>
 #include <linux/hrtimer.h>
 #include <linux/if_arp.h>
@@ -829,49 +828,6 @@ void qnet_helper_put_pid_ns(struct pid_namespace *ns)
 int qnet_helper_current_tid(void)
 {
 	return task_pid_vnr(current);
-}
-
-/**
- * qnet_helper_current_priority() - the caller's priority as Neutrino counts
- *
- * Return: 1..20 for an ordinary thread (10 at nice 0), 21..119 for a
- * real-time one, 120 for a deadline one.
- */
-int qnet_helper_current_priority(void)
-{
-	switch (current->policy) {
-	case SCHED_FIFO:
-	case SCHED_RR:
-		return 20 + current->rt_priority;
-	case SCHED_DEADLINE:
-		return 120;
-	default:
-		return clamp(10 - task_nice(current) / 2, 1, 20);
-	}
-}
-
-/**
- * qnet_helper_current_ids() - tell who the caller is
- * @ids: filled, in numbers of the initial user namespace
- */
-void qnet_helper_current_ids(struct qnet_ids *ids)
-{
-	const struct cred *cred = current_cred();
-	const struct group_info *groups = cred->group_info;
-	struct user_namespace *ns = &init_user_ns;
-	u32 i;
-
-	memset(ids, 0, sizeof(*ids));
-	ids->ruid = from_kuid(ns, cred->uid);
-	ids->euid = from_kuid(ns, cred->euid);
-	ids->suid = from_kuid(ns, cred->suid);
-	ids->rgid = from_kgid(ns, cred->gid);
-	ids->egid = from_kgid(ns, cred->egid);
-	ids->sgid = from_kgid(ns, cred->sgid);
-	ids->ngroups = min_t(u32, groups->ngroups, ARRAY_SIZE(ids->groups));
-	for (i = 0; i < ids->ngroups; i++)
-		ids->groups[i] = from_kgid(ns, groups->gid[i]);
-	ids->sid = task_session_vnr(current);
 }
 
 /**

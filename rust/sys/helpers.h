@@ -14,9 +14,11 @@
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
+struct cred;
 struct pid;
 struct pid_namespace;
 struct seq_file;
+struct user_namespace;
 
 /* --- locks and waiting --- */
 
@@ -241,31 +243,7 @@ u64 qnet_helper_test_user_memory(size_t len);
 u32 qnet_helper_test_pages_pieces(const struct qnet_pages *p);
 #endif
 
-/* --- tasks, processes, credentials --- */
-
-/**
- * struct qnet_ids - who the caller is, in numbers of the initial namespaces
- * @ruid: real user
- * @euid: effective user
- * @suid: saved user
- * @rgid: real group
- * @egid: effective group
- * @sgid: saved group
- * @ngroups: how many of @groups are filled
- * @groups: the first supplementary groups
- * @sid: session, in the caller's pid namespace
- */
-struct qnet_ids {
-	u32 ruid;
-	u32 euid;
-	u32 suid;
-	u32 rgid;
-	u32 egid;
-	u32 sgid;
-	u32 ngroups;
-	u32 groups[8];
-	s32 sid;
-};
+/* --- tasks and processes --- */
 
 struct pid *qnet_helper_current_tgid(void);
 struct pid *qnet_helper_current_thread(void);
@@ -280,9 +258,89 @@ void qnet_helper_get_pid_ns(struct pid_namespace *ns);
 void qnet_helper_put_pid_ns(struct pid_namespace *ns);
 void qnet_helper_get_pid(struct pid *pid);
 int qnet_helper_current_tid(void);
-int qnet_helper_current_priority(void);
-void qnet_helper_current_ids(struct qnet_ids *ids);
 size_t qnet_helper_hostname(u8 *to, size_t len);
+
+/* --- credentials (cred.c) --- */
+
+/**
+ * struct qnet_ids - who somebody is, in numbers of the initial user namespace
+ * @ruid: real user
+ * @euid: effective user
+ * @suid: saved user
+ * @rgid: real group
+ * @egid: effective group
+ * @sgid: saved group
+ */
+struct qnet_ids {
+	u32 ruid;
+	u32 euid;
+	u32 suid;
+	u32 rgid;
+	u32 egid;
+	u32 sgid;
+};
+
+/* The capabilities that are asked for. */
+enum qnet_capability {
+	QNET_MAY_CHOWN,
+	QNET_MAY_CONNECT,
+	QNET_MAY_KILL,
+	QNET_MAY_EXCEED,
+};
+
+const struct cred *qnet_helper_current_cred(void);
+const struct cred *qnet_helper_process_cred(struct pid *pid);
+bool qnet_helper_is_current_cred(const struct cred *cred);
+void qnet_helper_get_cred(const struct cred *cred);
+void qnet_helper_put_cred(const struct cred *cred);
+void qnet_helper_cred_ids(const struct cred *cred, struct qnet_ids *ids);
+u32 qnet_helper_cred_groups(const struct cred *cred, u32 from, u32 *groups,
+			    u32 room);
+bool qnet_helper_cred_is_within(const struct cred *cred,
+				struct user_namespace *ns);
+bool qnet_helper_current_in_group(u32 gid);
+struct user_namespace *qnet_helper_net_user_ns(const struct net *net);
+struct user_namespace *qnet_helper_current_user_ns(void);
+struct user_namespace *qnet_helper_cred_user_ns(const struct cred *cred);
+void qnet_helper_get_user_ns(struct user_namespace *ns);
+void qnet_helper_put_user_ns(struct user_namespace *ns);
+u32 qnet_helper_uid_from(struct user_namespace *ns, u32 number);
+u32 qnet_helper_gid_from(struct user_namespace *ns, u32 number);
+u32 qnet_helper_uid_number(struct user_namespace *ns, u32 uid);
+u32 qnet_helper_gid_number(struct user_namespace *ns, u32 gid);
+bool qnet_helper_user_ns_has(struct user_namespace *ns, u32 uid, u32 gid);
+bool qnet_helper_may(struct user_namespace *ns, enum qnet_capability what);
+int qnet_helper_process_session(struct pid *pid, struct pid_namespace *ns);
+
+/* --- how threads are scheduled (priority.c) --- */
+
+/**
+ * struct qnet_sched - how a thread is scheduled
+ * @policy: SCHED_*
+ * @rt_priority: 1 to 99 in real time, else 0
+ * @nice: -20 to 19; without effect in real time
+ * @reserved: 0
+ * @slack: how late its timers may be, in nanoseconds; 0 in real time
+ */
+struct qnet_sched {
+	u32 policy;
+	u32 rt_priority;
+	s32 nice;
+	u32 reserved;
+	u64 slack;
+};
+
+struct task_struct *qnet_helper_current_task(void);
+void qnet_helper_get_task(struct task_struct *task);
+void qnet_helper_put_task(struct task_struct *task);
+bool qnet_helper_is_current_task(const struct task_struct *task);
+bool qnet_helper_task_is_dead(const struct task_struct *task);
+void qnet_helper_sched_get(struct task_struct *task, struct qnet_sched *s);
+int qnet_helper_sched_set(struct task_struct *task, const struct qnet_sched *s);
+int qnet_helper_current_effective(void);
+u32 qnet_helper_rlimit_rtprio(void);
+s32 qnet_helper_rlimit_nice(void);
+bool qnet_helper_may_raise(void);
 
 /* --- the death of processes (death.c) --- */
 
@@ -500,6 +558,7 @@ void qnet_helper_genl_event(struct net *net,
 
 const char *qnet_helper_param_bind(void);
 const char *qnet_helper_param_host(void);
+const char *qnet_helper_param_remote(void);
 u16 qnet_helper_param_family(void);
 bool qnet_helper_param_userns(void);
 

@@ -28,6 +28,10 @@ static char *qnet_host = "";
 module_param_named(host, qnet_host, charp, 0444);
 MODULE_PARM_DESC(host, "Name of this node, may have a domain (default: the host's name)");
 
+static char *qnet_remote = "any";
+module_param_named(remote, qnet_remote, charp, 0444);
+MODULE_PARM_DESC(remote, "Channels that other nodes may connect to: any, or those that are marked (default: any)");
+
 /**
  * qnet_helper_param_bind() - the parameter bind=
  *
@@ -46,6 +50,16 @@ const char *qnet_helper_param_bind(void)
 const char *qnet_helper_param_host(void)
 {
 	return qnet_host;
+}
+
+/**
+ * qnet_helper_param_remote() - the parameter remote=
+ *
+ * Return: a string that stays as long as the module.
+ */
+const char *qnet_helper_param_remote(void)
+{
+	return qnet_remote;
 }
 
 /**

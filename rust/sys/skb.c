@@ -310,7 +310,7 @@ struct sk_buff *qnet_helper_tx_alloc(unsigned int len, bool sleep)
 	struct sk_buff *skb;
 
 	skb = alloc_skb_fclone(LL_MAX_HEADER + len,
-			       sleep ? GFP_KERNEL : GFP_ATOMIC);
+			       sleep ? GFP_KERNEL_ACCOUNT : GFP_ATOMIC);
 	if (skb)
 		skb_reserve(skb, LL_MAX_HEADER);
 	return skb;

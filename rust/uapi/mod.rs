@@ -22,6 +22,12 @@ use zerocopy_derive::{
 pub(crate) const ETH_P_QNET: u16 = bindings::ETH_P_QNET as u16;
 /// Only the process that made the channel may connect to it.
 pub(crate) const QNET_CHF_PRIVATE: u32 = bindings::QNET_CHF_PRIVATE;
+/// A receiver keeps its own priority.
+pub(crate) const QNET_CHF_FIXED_PRIORITY: u32 = bindings::QNET_CHF_FIXED_PRIORITY;
+/// Other nodes may connect, whatever the option `remote` says.
+pub(crate) const QNET_CHF_REMOTE: u32 = bindings::QNET_CHF_REMOTE;
+/// Flag of a received message: its client's ids have changed.
+pub(crate) const QNET_MI_NET_CRED_DIRTY: i16 = bindings::QNET_MI_NET_CRED_DIRTY as i16;
 /// A pulse tells the server that a client wants to leave.
 pub(crate) const QNET_CHF_UNBLOCK: u32 = bindings::QNET_CHF_UNBLOCK;
 /// A pulse tells that a thread of the process has ended.

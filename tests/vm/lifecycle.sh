@@ -70,7 +70,7 @@ socket_keeps_module() {
 
 bad_options() {
 	load || return 1
-	for _bad in nonsense=1 auto_add=x auto_add=99999999 num_tx_pad=4 host=a/b; do
+	for _bad in nonsense=1 auto_add=x auto_add=99999999 num_tx_pad=4 host=a/b remote=nobody; do
 		if qnet set "$_bad" 2>/tmp/said || ! grep . /tmp/said; then
 			echo "qnet set $_bad was not refused in words"
 			return 1
@@ -213,7 +213,7 @@ try() {
 	ktap "$@"
 }
 
-ktap_plan 16
+ktap_plan 17
 try "loads and unloads" repeatedly
 try "an open socket keeps the module" socket_keeps_module
 try "host= names the node" host_parameter
@@ -226,6 +226,7 @@ try "family= moves the address family" family_parameter
 try "a family that is taken is refused in words" refuses "is taken|family" family=1
 try "a family that cannot be is refused" refuses "" family=99
 try "a bad host= is refused" refuses "" host=a/b
+try "a bad remote= is refused in words" refuses "remote= is one of" remote=nobody
 try "an option that cannot be is refused in words" bad_options
 try "the module goes while messages are under way" unload_under_way
 try "a namespace goes while messages are under way" namespace_goes

@@ -8,5 +8,6 @@
 pub mod connection;
 pub mod event;
 pub mod priority;
+pub mod rights;
 pub mod transaction;
 pub mod transfer;

@@ -83,7 +83,12 @@ operations! {
     /// Keep the event that follows the head, as `event()` packs it, until `Fire`; reply what
     /// MsgVerifyEvent says of it, as status.
     Register = 23,
+    /// Reply who the client is, as `struct qnet_client_info` says from `ngroups` on without the
+    /// address, and then the groups.
+    ClientInfo = 60,
 
+    /// On the control channel: set the mode of the work channel to the argument; reply how that went.
+    Mode = 160,
     /// On the control channel: go on receiving.
     Resume = 100,
     /// Answer what is held with the argument as status; reply what each answer said.

@@ -248,6 +248,10 @@ impl Server {
                 self.until_error(|| message.write(0, &data));
                 Ok(())
             }
+            Op::ClientInfo => match client_info(&self.work, message.info().scoid) {
+                Ok(info) => message.reply(0, &info),
+                Err(error) => message.error(error),
+            },
             Op::Register => self.register(message, request.rest),
             Op::Pushed => {
                 let stored = message.len();
@@ -356,6 +360,10 @@ impl Server {
                 let results = std::mem::take(&mut self.state().results);
                 message.reply(results.len() as i64, &pack(results))
             }
+            Op::Mode => {
+                let result = set_mode(&self.work, request.argument as u32);
+                message.reply(i64::from(number(result)), &[])
+            }
             Op::Destroy => {
                 let result = self.work.destroy();
                 message.reply(i64::from(number(result)), &[])
@@ -431,6 +439,29 @@ fn read_by_threads(message: &Message, whole: &[u8], threads: usize) -> i64 {
 }
 
 /// The message's information, as the test reads it.
+/// Who a client is, in numbers.
+fn client_info(channel: &Channel, scoid: i32) -> Result<Vec<u8>, Error> {
+    let (info, groups) = sys::client_info(channel, scoid, 64)?;
+    let ids = [
+        info.ngroups,
+        info.nd,
+        info.pid as u32,
+        info.sid as u32,
+        info.ruid,
+        info.euid,
+        info.suid,
+        info.rgid,
+        info.egid,
+        info.sgid,
+    ];
+    Ok(pack(ids.iter().chain(&groups).map(|&id| id as i32)))
+}
+
+/// Sets who may connect to a channel, whose owners stay.
+fn set_mode(channel: &Channel, mode: u32) -> Result<(), Error> {
+    sys::set_access(channel, u32::MAX, u32::MAX, mode)
+}
+
 fn info_bytes(message: &Message) -> Vec<u8> {
     let info = message.info();
     pack([

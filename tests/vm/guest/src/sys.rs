@@ -21,6 +21,14 @@ use std::{
 };
 
 use qnet::Error;
+use qnet_sys::{
+    qnet_access,
+    qnet_client_info,
+    qnet_current,
+    QNET_IOC_ACCESS,
+    QNET_IOC_CLIENT_INFO,
+    QNET_IOC_CURRENT, //
+};
 
 /// What a system call says: a number that is not negative, or an error.
 pub fn checked(value: impl Into<i64>) -> Result<i64, Error> {
@@ -54,6 +62,50 @@ pub unsafe fn ioctl(fd: &impl AsRawFd, number: u32, argument: u64) -> Result<i64
 pub unsafe fn ioctl_on<T>(fd: &impl AsRawFd, number: u32, argument: &mut T) -> Result<i64, Error> {
     // SAFETY: The structure is valid; the caller answers for what it points to.
     unsafe { ioctl(fd, number, argument as *mut T as u64) }
+}
+
+/// Who a client is, and its groups as far as there is room for so many.
+pub fn client_info(
+    socket: &impl AsRawFd,
+    scoid: i32,
+    room: usize,
+) -> Result<(qnet_client_info, Vec<u32>), Error> {
+    let mut groups = vec![0; room];
+    let mut info = qnet_client_info {
+        size: mem::size_of::<qnet_client_info>() as u32,
+        scoid,
+        ngroups: room as u32,
+        groups: groups.as_mut_ptr() as u64,
+        ..Default::default()
+    };
+    // SAFETY: There is room for so many groups.
+    unsafe { ioctl_on(socket, QNET_IOC_CLIENT_INFO, &mut info)? };
+    groups.truncate(info.ngroups as usize);
+    Ok((info, groups))
+}
+
+/// Sets who may connect to a channel.
+pub fn set_access(channel: &impl AsRawFd, uid: u32, gid: u32, mode: u32) -> Result<(), Error> {
+    let mut access = qnet_access {
+        size: mem::size_of::<qnet_access>() as u32,
+        uid,
+        gid,
+        mode,
+        ..Default::default()
+    };
+    // SAFETY: There is no pointer in it.
+    unsafe { ioctl_on(channel, QNET_IOC_ACCESS, &mut access).map(drop) }
+}
+
+/// MsgCurrent.
+pub fn works_for(socket: &impl AsRawFd, rcvid: i32) -> Result<(), Error> {
+    let mut current = qnet_current {
+        size: mem::size_of::<qnet_current>() as u32,
+        rcvid,
+        ..Default::default()
+    };
+    // SAFETY: There is no pointer in it.
+    unsafe { ioctl_on(socket, QNET_IOC_CURRENT, &mut current).map(drop) }
 }
 
 /// A socket of any kind.
@@ -185,6 +237,58 @@ pub fn set_fifo(priority: i32) -> Result<(), Error> {
     };
     // SAFETY: The structure is valid.
     checked(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) }).map(drop)
+}
+
+/// Sets how the calling thread is scheduled: as an ordinary one.
+pub fn set_ordinary() -> Result<(), Error> {
+    let param = libc::sched_param { sched_priority: 0 };
+    // SAFETY: The structure is valid.
+    checked(unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &param) }).map(drop)
+}
+
+/// Sets how far this process may go without privilege: in real time, and 20 less the least niceness.
+pub fn limit_priority(real_time: u64, nice: u64) -> Result<(), Error> {
+    for (resource, value) in [(libc::RLIMIT_RTPRIO, real_time), (libc::RLIMIT_NICE, nice)] {
+        let limit = libc::rlimit {
+            rlim_cur: value,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: The structure is valid.
+        checked(unsafe { libc::setrlimit(resource, &limit) })?;
+    }
+    Ok(())
+}
+
+/// How a thread of this process is scheduled: its policy, and its priority in real time or else its
+/// niceness.
+pub fn scheduled(tid: i32) -> Result<(c_int, c_int), Error> {
+    // SAFETY: This call takes numbers.
+    let policy = checked(unsafe { libc::sched_getscheduler(tid) })? as c_int;
+    let mut param = libc::sched_param { sched_priority: 0 };
+    // SAFETY: The structure can be written.
+    checked(unsafe { libc::sched_getparam(tid, &mut param) })?;
+    if param.sched_priority != 0 {
+        return Ok((policy, param.sched_priority));
+    }
+    // The system call itself, because -1 is a niceness: it says 20 less the niceness.
+    // SAFETY: This call takes numbers.
+    let said = checked(unsafe { libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, tid) })?;
+    Ok((policy, 20 - said as c_int))
+}
+
+/// Makes the calling thread, and no other, one of the user and the group `id`, in these groups more.
+pub fn become_user(id: u32, groups: &[u32]) -> Result<(), Error> {
+    // SAFETY: The array is valid; the others take numbers. The C library's functions would change
+    // all threads.
+    unsafe {
+        checked(libc::syscall(
+            libc::SYS_setgroups,
+            groups.len(),
+            groups.as_ptr(),
+        ))?;
+        checked(libc::syscall(libc::SYS_setresgid, id, id, id))?;
+        checked(libc::syscall(libc::SYS_setresuid, id, id, id)).map(drop)
+    }
 }
 
 /// Lets this process have at most so many descriptors.

@@ -97,6 +97,20 @@ impl World {
         self.node
     }
 
+    /// The command that configures the servers' node, if it can be configured from here.
+    pub fn configure(&self) -> Option<Command> {
+        let mut command = Command::new("qnet");
+        match &self.place {
+            Place::Local => {}
+            Place::Namespace { server, .. } => {
+                command.args(["-n", server]);
+            }
+            Place::Machine { .. } => return None,
+        }
+        command.arg("set");
+        Some(command)
+    }
+
     /// The name of that node, if it is another one.
     pub fn node_name(&self) -> Option<&str> {
         match &self.place {

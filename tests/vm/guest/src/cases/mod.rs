@@ -12,7 +12,9 @@ mod load;
 mod long;
 mod names;
 mod order;
+mod priority;
 mod pulses;
+mod rights;
 mod seen;
 mod signals;
 mod sockets;
@@ -98,6 +100,8 @@ pub const SUITES: &[Suite] = &[
     suite("long", long::CASES),
     suite("pulses", pulses::CASES),
     suite("events", events::CASES),
+    suite("rights", rights::CASES),
+    suite("priority", priority::CASES),
 ];
 
 const fn suite(name: &'static str, cases: &'static [Case]) -> Suite {

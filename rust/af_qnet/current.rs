@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! For whom a thread works: MsgCurrent (`QNET_IOC_CURRENT`), and what a receive and a reply do to
+//! the priority of the thread.
+
+use super::{
+    argument::{
+        reserved,
+        Argument, //
+    },
+    QnetSocket, //
+};
+use crate::{
+    ipc::{
+        Channel,
+        Process, //
+    },
+    uapi, //
+};
+use kernel::prelude::*;
+
+/// The calling thread works for the client of a message, or for nobody. Process context.
+///
+/// Errors: `ESRCH` when nobody waits under that rcvid.
+#[inline(never)]
+pub(super) fn current(socket: &QnetSocket, argument: &Argument) -> Result {
+    let call: uapi::Current = argument.read()?;
+    reserved(call.flags == 0 && call.reserved == 0)?;
+    let process = socket.caller()?;
+    if call.rcvid == 0 {
+        process.lent.give_back_mine();
+        return Ok(());
+    }
+    let transaction = process.blocked(call.rcvid)?;
+    let channel = transaction.channel().ok_or(ESRCH)?;
+    works_for(channel, call.rcvid, transaction.sender.priority);
+    Ok(())
+}
+
+/// The calling thread works for the sender of the message `rcvid` (0: of a pulse) of `channel`.
+pub(super) fn works_for(channel: &Channel, rcvid: i32, priority: i16) {
+    let process: &Process = &channel.process;
+    if channel.lends() {
+        process
+            .lent
+            .lend(&process.node, rcvid, channel.chid, priority);
+        if channel.is_destroyed() {
+            // Who destroyed it may have looked before there was anything to give back.
+            process.lent.channel_gone(channel.chid);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What clients lend to the threads that serve them: their priority.
+//!
+//! A thread that receives a message runs at its sender's priority until the message is answered, the
+//! thread receives again, or says by MsgCurrent that it works for somebody else. Only the receiving
+//! thread itself lends, in process context; who answers gives back, whichever thread it is.
+//!
+//! Of a thread that nothing is lent to nothing is kept, and one that never receives pays nothing. A
+//! program that changes the priority of a thread meanwhile has changed its own: that stays. There is no
+//! lock by which a module could keep such a change out between looking and setting, so one that comes
+//! in just that moment is lost.
+//!
+//! # Lock order
+//!
+//! `Lent::loans` is a mutex, taken without any other lock held, and nothing but the scheduler's own
+//! locks are taken under it.
+
+use crate::{
+    knet::{
+        pid::caller_priority,
+        priority::{
+            caller_limits,
+            caller_may_raise,
+            Scheduled,
+            Thread, //
+        },
+    },
+    node::Node,
+    proto::kif::priority::Sched,
+    stats::Counter, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    },
+};
+
+/// A priority that was lent.
+struct Loan {
+    thread: Thread,
+    /// The message for which, and the channel that it came by. 0: a pulse.
+    rcvid: i32,
+    chid: i32,
+    own: Scheduled,
+    lent: Sched,
+}
+
+impl Loan {
+    /// The thread as it is meanwhile.
+    fn lent(&self) -> Scheduled {
+        Scheduled {
+            sched: self.lent,
+            ..self.own
+        }
+    }
+
+    /// What the thread has itself, whatever was done to it meanwhile.
+    fn own(&self) -> Scheduled {
+        Scheduled {
+            sched: self
+                .own
+                .sched
+                .given_back(self.lent, self.thread.scheduled().sched),
+            ..self.own
+        }
+    }
+
+    /// Gives the thread its own priority back.
+    fn give_back(self) {
+        // A thread that is dead needs none. What the others had before they can have again.
+        let _ = self.thread.schedule(&self.own());
+    }
+}
+
+/// What is lent to the threads of a process.
+#[pin_data]
+pub(crate) struct Lent {
+    /// How many loans there are, so that where there is none nobody takes the mutex.
+    count: Atomic<usize>,
+    #[pin]
+    loans: Mutex<KVec<Loan>>,
+}
+
+impl Lent {
+    /// Nothing.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            count: Atomic::new(0),
+            loans <- new_mutex!(KVec::new()),
+        })
+    }
+
+    /// Lends the calling thread the priority of the message `rcvid` (0: of a pulse) of the channel
+    /// `chid`, as far as its limits go. Process context, no lock held. Without memory it keeps its
+    /// own.
+    pub(crate) fn lend(&self, node: &Node, rcvid: i32, chid: i32, priority: i16) {
+        if self.is_empty() && caller_priority() == priority {
+            return;
+        }
+        let mut loans = self.loans.lock();
+        loans.retain(|loan| !loan.thread.is_dead());
+        let thread = Thread::of_caller();
+        let own = match take(&mut loans, |loan| loan.thread.is_caller()) {
+            Some(loan) => loan.own(),
+            None => thread.scheduled(),
+        };
+        let loan = Loan {
+            lent: reachable(own.sched, priority),
+            thread,
+            rcvid,
+            chid,
+            own,
+        };
+        if loan.lent == own.sched || loans.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
+            loan.give_back();
+        } else if loan.thread.schedule(&loan.lent()).is_ok() {
+            node.stats.count(Counter::Lent);
+            // There is room for it.
+            let _ = loans.push_within_capacity(loan);
+        }
+        self.count.store(loans.len(), Relaxed);
+    }
+
+    /// The message `rcvid` is answered: whoever works for it has his own priority again. Process
+    /// context, no lock held.
+    pub(crate) fn give_back(&self, rcvid: i32) {
+        self.give_back_if(|loan| rcvid != 0 && loan.rcvid == rcvid);
+    }
+
+    /// The calling thread works for nobody: it has its own priority again. Process context, no lock
+    /// held.
+    pub(crate) fn give_back_mine(&self) {
+        self.give_back_if(|loan| loan.thread.is_caller());
+    }
+
+    /// The channel `chid` has ended, and nothing that came by it waits any more. Process context, no
+    /// lock held.
+    pub(crate) fn channel_gone(&self, chid: i32) {
+        self.give_back_if(|loan| loan.chid == chid);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count.load(Relaxed) == 0
+    }
+
+    fn give_back_if(&self, wanted: impl Fn(&Loan) -> bool) {
+        if self.is_empty() {
+            return;
+        }
+        let mut loans = self.loans.lock();
+        while let Some(loan) = take(&mut loans, &wanted) {
+            loan.give_back();
+        }
+        self.count.store(loans.len(), Relaxed);
+    }
+}
+
+fn take(loans: &mut KVec<Loan>, wanted: impl Fn(&Loan) -> bool) -> Option<Loan> {
+    let place = loans.iter().position(wanted)?;
+    loans.remove(place).ok()
+}
+
+/// How the calling thread, whose own is `own`, runs at the priority of a message. Process context.
+fn reachable(own: Sched, priority: i16) -> Sched {
+    let wanted = own.at(priority);
+    let allowed = wanted.clipped(own, caller_limits());
+    // The privilege is asked for only where it makes a difference.
+    if allowed != wanted && caller_may_raise() {
+        wanted
+    } else {
+        allowed
+    }
+}
+
+#[kunit_tests(qnet_ipc_priority)]
+mod tests {
+    use super::*;
+    use crate::{
+        knet::net::{
+            per_net,
+            Net, //
+        },
+        node::Nodes,
+    };
+    use kernel::sync::Arc;
+
+    /// What runs at the priority of a message runs so until it is given back.
+    #[test]
+    fn a_thread_has_one_loan_at_a_time() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        lent.lend(&node, 1, 7, 5);
+        assert_eq!(caller_priority(), 5);
+        lent.lend(&node, 2, 7, 30);
+        assert_eq!(caller_priority(), 30);
+        // The first message is answered, and it is not for it that the thread runs so.
+        lent.give_back(1);
+        assert_eq!(caller_priority(), 30);
+        lent.give_back(2);
+        assert_eq!(me.scheduled(), own);
+        assert!(lent.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_loan_ends_with_what_it_was_for() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        // A pulse: nothing that is answered ends it.
+        lent.lend(&node, 0, 7, 4);
+        lent.give_back(0);
+        assert_eq!(caller_priority(), 4);
+        lent.give_back_mine();
+        assert_eq!(me.scheduled(), own);
+        lent.lend(&node, 3, 7, 4);
+        lent.channel_gone(8);
+        assert_eq!(caller_priority(), 4);
+        lent.channel_gone(7);
+        assert_eq!(me.scheduled(), own);
+        // Its own priority is not lent to it.
+        lent.lend(&node, 4, 7, caller_priority());
+        assert!(lent.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_set_meanwhile_stays() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        lent.lend(&node, 1, 7, 4);
+        let mut set = own;
+        set.sched.nice = 3;
+        me.schedule(&set)?;
+        lent.lend(&node, 2, 7, 25);
+        assert_eq!(caller_priority(), 25);
+        lent.give_back(2);
+        assert_eq!(me.scheduled(), set);
+        me.schedule(&own)
+    }
+}
