@@ -110,6 +110,7 @@ const _: () = {
     assert!(size_of::<uapi::ConnectionInfo>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::Coid>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::KeyData>() <= LONGEST_KNOWN);
+    assert!(size_of::<uapi::Signal>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::RemoteNd>() <= LONGEST_KNOWN);
     assert!(size_of::<uapi::FreeScoid>() <= LONGEST_KNOWN);
 };

@@ -111,6 +111,7 @@ fn serve(socket: &QnetSocket, nr: u32, argument: &Argument) -> Result {
         17 => info::connection_info(socket, argument)?,
         18 => info::coid(socket, argument)?,
         19 => access(socket, argument)?,
+        20 => events::signal_kill(socket, argument)?,
         21 => remote_nd(socket, argument)?,
         22 => info::free_scoid(socket, argument)?,
         _ => return Err(ENOTTY),

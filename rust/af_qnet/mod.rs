@@ -130,10 +130,13 @@ impl Socket for QnetSocket {
 
     fn release(self: &Arc<Self>) {
         match self.role.as_ref() {
-            Some(Role::Channel(channel)) => channel.destroy(Patience::begin()),
-            Some(Role::Connection(connection)) => connection.detach(),
-            None => false,
-        };
+            Some(Role::Channel(channel)) => {
+                // It may have been destroyed before.
+                channel.destroy(Patience::begin());
+            }
+            Some(Role::Connection(connection)) => connection.release(),
+            None => {}
+        }
     }
 
     fn bind(self: &Arc<Self>, address: &[u8]) -> Result {

@@ -201,6 +201,8 @@ pub(crate) struct Connection {
     target: Target,
     /// The process whose connection it is.
     owner: Pid,
+    /// Whether the process has inherited it: the socket is another's.
+    is_heir: bool,
     /// The user who made it.
     charged: Owned,
     /// Who the other node was told that the client is.
@@ -248,7 +250,7 @@ impl Connection {
     }
 
     /// A connection of the calling process. One to another node is entered into the node's table.
-    fn new(node: &Arc<Node>, address: Address, target: Target) -> Result<Arc<Self>> {
+    fn new(node: &Arc<Node>, address: Address, target: Target, is_heir: bool) -> Result<Arc<Self>> {
         let charged = users::charge(node, Thing::Connection)?;
         let connection = Arc::pin_init(
             try_pin_init!(Self {
@@ -256,6 +258,7 @@ impl Connection {
                 address,
                 target,
                 owner: Pid::of_caller(),
+                is_heir,
                 charged,
                 told <- Told::new(),
                 client_id: Atomic::new(0),
@@ -270,15 +273,18 @@ impl Connection {
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
-        // A process that has inherited the socket and made none of its own is not in the table, and
-        // no event can name its connections.
-        let process = Process::of_caller(node).ok();
-        if let Some(process) = &process {
-            process.add_connection(connection.clone())?;
-        }
-        connection.enter().inspect_err(|_| {
-            if let Some(process) = &process {
-                process.remove_connection(&connection);
+        // An heir may have made no socket of its own: its connection keeps it in the table then.
+        let process = match is_heir {
+            true => Process::enter(node)?,
+            false => Process::of_caller(node)?,
+        };
+        let entered = process
+            .add_connection(connection.clone())
+            .and_then(|()| connection.enter());
+        entered.inspect_err(|_| {
+            process.remove_connection(&connection);
+            if is_heir {
+                process.leave();
             }
         })?;
         Ok(connection)
@@ -297,7 +303,12 @@ impl Connection {
     }
 
     /// A connection of the calling process to a channel of this node.
-    fn to_channel(node: &Arc<Node>, address: Address, channel: Arc<Channel>) -> Result<Arc<Self>> {
+    fn to_channel(
+        node: &Arc<Node>,
+        address: Address,
+        channel: Arc<Channel>,
+        is_heir: bool,
+    ) -> Result<Arc<Self>> {
         let server = channel.process.clone();
         let may =
             server.pid.is_caller() || (!channel.is_private() && channel.door.admits_caller(node));
@@ -309,7 +320,8 @@ impl Connection {
             channel: channel.clone(),
             scoid,
         };
-        Self::new(node, address, target).inspect_err(|_| server.detach_client(scoid, &channel))
+        Self::new(node, address, target, is_heir)
+            .inspect_err(|_| server.detach_client(scoid, &channel))
     }
 
     /// The connection as the calling process's own.
@@ -334,7 +346,7 @@ impl Connection {
         self.bury_heirs();
         let heir = match &self.target {
             Target::Here { channel, .. } => {
-                Self::to_channel(&self.node, self.address, channel.clone())?
+                Self::to_channel(&self.node, self.address, channel.clone(), true)?
             }
             Target::There { peer, pid, chid } => {
                 let target = Target::There {
@@ -342,7 +354,7 @@ impl Connection {
                     pid: *pid,
                     chid: *chid,
                 };
-                Self::new(&self.node, self.address, target)?
+                Self::new(&self.node, self.address, target, true)?
             }
         };
         heir.call_it(self.coid());
@@ -365,11 +377,6 @@ impl Connection {
         if let Err(error) = entered {
             heir.end(Patience::begin());
             return Err(error.into());
-        }
-        if self.is_dead() {
-            // Detached in between: who did it may have looked at the heirs before.
-            heir.end(Patience::begin());
-            return Err(EBADF);
         }
         Ok(heir)
     }
@@ -403,7 +410,7 @@ impl Connection {
             pid: server.pid.nr(),
             ..address
         };
-        Self::to_channel(node, address, channel)
+        Self::to_channel(node, address, channel, false)
     }
 
     fn attach_there(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
@@ -415,7 +422,7 @@ impl Connection {
             pid: address.pid,
             chid: address.chid,
         };
-        Self::new(node, address, target)
+        Self::new(node, address, target, false)
     }
 
     /// Whether it leads to `peer`.
@@ -639,6 +646,99 @@ impl Connection {
             client_id: self.client_id.load(Relaxed),
             client_pid,
             credentials: Some(credentials(peer)),
+        }
+    }
+
+    /// Sends a signal to the process `pid` of another node, and waits for what that node says. Process
+    /// context.
+    ///
+    /// Errors: `ESRCH`, `EPERM` and `EINVAL` of the other node, `EHOSTUNREACH` and `EHOSTDOWN`,
+    /// `EINTR`, `ETIMEDOUT`, `EAGAIN`, `ENOMEM`.
+    pub(crate) fn signal(
+        node: &Arc<Node>,
+        nd: u32,
+        signal: &kif::Signal,
+        timeout: &Timeout,
+    ) -> Result {
+        let peer = node.peer_by_nd(nd).ok_or(EHOSTUNREACH)?;
+        let address = Address {
+            nd,
+            pid: signal.pid,
+            chid: 0,
+            index: 0,
+            flags: 0,
+        };
+        let target = Target::There {
+            peer: peer.clone(),
+            pid: signal.pid,
+            chid: 0,
+        };
+        // Whom the signal is for has no channel that counts: the connection is never made, and only
+        // names the way.
+        let connection = Self::new(node, address, target, false)?;
+        let outcome = connection.signal_there(&peer, signal, &timeout.fixed());
+        connection.end(Patience::begin());
+        match outcome? {
+            Outcome::Reply { .. } => Ok(()),
+            Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
+            Outcome::Busy => Err(EAGAIN),
+        }
+    }
+
+    fn signal_there(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        signal: &kif::Signal,
+        timeout: &Timeout,
+    ) -> Result<Outcome> {
+        self.node.find_paths(peer, timeout.deadline)?;
+        let client = Client::Thread {
+            connection: self.clone(),
+            process: Pid::of_caller(),
+            _charged: None,
+        };
+        let sender = Sender {
+            tid: pid::caller_tid(),
+            coid: -1,
+            priority: pid::caller_priority(),
+            srcnd: u32::from(peer.nd),
+            srcmsglen: 0,
+            dstmsglen: 0,
+            client_changed: false,
+        };
+        let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
+        let handle = self.enter_send(&transaction)?;
+        let session = peer.open()?;
+        transaction.takes_session(session);
+        let message = Message::Signal(kif::Signal {
+            client_handle: handle,
+            credentials: Some(credentials(peer)),
+            ..*signal
+        });
+        let sent = Draft::new(&self.node, &message, 0, Context::Sleep).and_then(|draft| {
+            peer.wait_for_room(session, timeout.deadline)?;
+            peer.send(session, draft, Tag::Send(handle), None)
+        });
+        sent.inspect_err(|_| transaction.leave())?;
+        // Nobody can be asked to let go: the answer comes at once, or the session ends.
+        let way = Way {
+            remote: true,
+            wants_to_know: false,
+            ask: &|| false,
+        };
+        let nothing = UserBuf::from_parts(0, 0, 0)?;
+        let memory = Memory {
+            message: &nothing,
+            reply: &nothing,
+            pins: None,
+        };
+        match transaction.wait(timeout, &way, &memory) {
+            Waited::Done(outcome) => Ok(outcome),
+            Waited::Interrupted => {
+                // It is out, and must not be sent twice.
+                transaction.leave();
+                Err(EINTR)
+            }
         }
     }
 
@@ -1049,22 +1149,45 @@ impl Connection {
         }
     }
 
-    /// ConnectDetach: who is blocked on the connection gets `EBADF`. Process context. Says whether
-    /// there was anything to end: the second time there is not.
+    /// ConnectDetach of the calling process: who of it is blocked on the connection gets `EBADF`. What
+    /// other processes have inherited stays theirs. Process context. Says whether there was anything
+    /// to end: the second time there is not.
     pub(crate) fn detach(self: &Arc<Self>) -> bool {
         let until = Patience::begin();
-        let ended = self.end(until);
+        if self.owner.is_caller() {
+            return self.end(until);
+        }
+        let mine = {
+            let mut heirs = self.heirs.lock();
+            let place = heirs.iter().position(|heir| heir.owner.is_caller());
+            place.and_then(|place| heirs.remove(place).ok())
+        };
+        match mine {
+            Some(heir) => heir.end(until),
+            None => false,
+        }
+    }
+
+    /// The last descriptor is closed: nobody has the connection any more. Process context.
+    pub(crate) fn release(self: &Arc<Self>) {
+        let until = Patience::begin();
+        self.end(until);
         loop {
             let heir = self.heirs.lock().pop();
             match heir {
                 Some(heir) => heir.end(until),
-                None => return ended,
+                None => return,
             };
         }
     }
 
+    /// Whether its process has inherited it.
+    pub(super) fn is_heir(&self) -> bool {
+        self.is_heir
+    }
+
     /// Ends the connection of one process; says whether there was one.
-    fn end(self: &Arc<Self>, until: Patience) -> bool {
+    pub(super) fn end(self: &Arc<Self>, until: Patience) -> bool {
         let mut before = State::Dead;
         self.change(|state| {
             before = state;
@@ -1100,7 +1223,9 @@ impl Connection {
             }
         };
         if let Some(process) = Process::of(&self.node, &self.owner) {
-            process.remove_connection(self);
+            if process.remove_connection(self) && self.is_heir {
+                process.leave();
+            }
         }
         self.abandon_parked();
         ended

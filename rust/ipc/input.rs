@@ -13,6 +13,7 @@ use super::{
         KIF_VERSION, //
     },
     events,
+    process::Process,
     pulse::Pulse,
     requests::{
         Asker,
@@ -20,6 +21,7 @@ use super::{
     },
     rights::{
         claim_may_signal,
+        claim_of,
         Claim, //
     },
     server::{
@@ -37,9 +39,12 @@ use super::{
     },
 };
 use crate::{
-    knet::skb::{
-        Context,
-        RxSkb, //
+    knet::{
+        signal,
+        skb::{
+            Context,
+            RxSkb, //
+        },
     },
     node::{
         Charge,
@@ -72,8 +77,14 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    },
 };
+
+/// The highest signal.
+const MAX_SIGNAL: i32 = 64;
 
 /// A message that has come, over the session `session`, under the number `seq`.
 struct Arrival<'a> {
@@ -115,6 +126,10 @@ impl Arrival<'_> {
                 self.pulse(&server, &pulse)
             }
             Message::Event(event) => self.event(&event),
+            Message::Signal(signal) => {
+                self.signal(&signal);
+                Ok(())
+            }
             Message::MsgSend(send) => {
                 let server = self.server(send.server_id)?;
                 self.msgsend(server, &send, skb, offset);
@@ -149,7 +164,6 @@ impl Arrival<'_> {
             Message::Unblock(unblock) => self.unblock(&unblock),
             Message::Disconnect { server_id } => self.disconnect(server_id),
             Message::ConnectDeath { client_id } => self.connect_death(client_id),
-            _ => Err(Counter::DropKifUnsupported),
         }
     }
 
@@ -246,6 +260,57 @@ impl Arrival<'_> {
             Err(error) if error == ESRCH => Ok(()),
             Err(_) => Err(Counter::PulsesLost),
         }
+    }
+
+    /// Somebody on another node sends a signal, and waits for the answer.
+    fn signal(&self, signal: &kif::Signal) {
+        let node = &self.peer.node;
+        let status = match self.send_signal(signal) {
+            Ok(()) => 0,
+            Err(error) => {
+                if error == EPERM {
+                    node.stats.count(Counter::SignalRefused);
+                }
+                -error.to_errno()
+            }
+        };
+        let answer = Transfer {
+            status: errno::to_wire(status),
+            handle: signal.client_handle,
+            offset: 0,
+            nbytes: 0,
+        };
+        self.send(self.draft(&match status {
+            0 => Message::MsgReply(answer),
+            _ => Message::MsgError(answer),
+        }));
+    }
+
+    /// Sends the signal to a process that has a channel here.
+    fn send_signal(&self, signal: &kif::Signal) -> Result {
+        let node = &self.peer.node;
+        if !(0..=MAX_SIGNAL).contains(&signal.signo) {
+            return Err(EINVAL);
+        }
+        // The first process of a namespace is never signalled from outside.
+        if node.options.remote_signals.load(Relaxed) == 0 || signal.pid == 1 {
+            return Err(EPERM);
+        }
+        let process = Process::by_number(node, signal.pid, &node.wire_pids())
+            .filter(|process| process.has_channels())
+            .ok_or(ESRCH)?;
+        let claim = claim_of(node, signal.credentials.as_ref());
+        claim_may_signal(&claim, &process)?;
+        if signal.signo == 0 {
+            return Ok(());
+        }
+        let info = signal::Info {
+            signo: signal.signo,
+            code: signal.code,
+            value: i64::from(signal.value),
+        };
+        let tid = (signal.tid != 0).then_some(signal.tid);
+        signal::send(&process.pid, tid, &info)
     }
 
     /// A server delivers an event to a client of this node.

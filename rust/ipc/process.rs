@@ -221,8 +221,12 @@ impl DeathWatcher for Process {
     fn died(self: &Arc<Self>) {
         // Sends whose threads were away when they died, on connections that others hold.
         self.for_each_connection(|_| true, Connection::abandon_parked);
-        let channels = core::mem::take(&mut self.inner.lock().channels);
         let until = Patience::begin();
+        // What it has inherited was its own; the sockets are others'.
+        while let Some(heir) = self.find_connection(Connection::is_heir) {
+            heir.end(until);
+        }
+        let channels = core::mem::take(&mut self.inner.lock().channels);
         for channel in channels {
             channel.destroy(until);
         }
@@ -335,13 +339,20 @@ impl Process {
         inner.threads.iter().any(|thread| thread.tid == tid)
     }
 
-    /// The process at the place `*place` of the node's table, or the next one; moves the place behind
-    /// it. What comes and goes meanwhile may be missed.
-    pub(super) fn at(node: &Node, place: &mut usize) -> Option<Arc<Self>> {
+    /// The processes of the node that `wanted` holds for.
+    pub(super) fn all(node: &Node, wanted: impl Fn(&Process) -> bool) -> KVec<Arc<Self>> {
+        let mut chosen = KVec::new();
         let processes = node.ipc.processes.lock();
-        let entry = processes.get(*place)?;
-        *place += 1;
-        Some(entry.process.clone())
+        for entry in processes.iter().filter(|entry| wanted(&entry.process)) {
+            // Without memory those that remain are missed.
+            let _ = chosen.push(entry.process.clone(), GFP_ATOMIC | __GFP_NOWARN);
+        }
+        chosen
+    }
+
+    /// Whether one of its channels is told of servers that are gone.
+    pub(super) fn wants_coid_death(&self) -> bool {
+        self.channel_with(uapi::QNET_CHF_COID_DISCONNECT).is_some()
     }
 
     /// Its channel with one of these flags.
@@ -365,8 +376,8 @@ impl Process {
         Ok(())
     }
 
-    /// A connection of the process has ended.
-    pub(super) fn remove_connection(&self, connection: &Arc<Connection>) {
+    /// A connection of the process has ended; says whether it was in the list.
+    pub(super) fn remove_connection(&self, connection: &Arc<Connection>) -> bool {
         let removed = {
             let mut inner = self.inner.lock();
             let place = inner
@@ -375,17 +386,21 @@ impl Process {
                 .position(|other| Arc::ptr_eq(other, connection));
             place.and_then(|place| inner.connections.remove(place).ok())
         };
-        drop(removed);
+        removed.is_some()
     }
 
     /// The connection that the process calls `coid`.
     pub(crate) fn connection(&self, coid: i32) -> Option<Arc<Connection>> {
+        self.find_connection(|connection| connection.coid() == coid)
+    }
+
+    fn find_connection(&self, wanted: impl Fn(&Connection) -> bool) -> Option<Arc<Connection>> {
         let inner = self.inner.lock();
-        inner
+        let found = inner
             .connections
             .iter()
-            .find(|connection| connection.coid() == coid)
-            .cloned()
+            .find(|connection| wanted(connection));
+        found.cloned()
     }
 
     /// Calls `act` for each connection that `wanted` holds for, without a lock.
@@ -394,23 +409,16 @@ impl Process {
         wanted: impl Fn(&Connection) -> bool,
         act: impl Fn(&Arc<Connection>),
     ) {
-        let mut place = 0;
-        loop {
-            let next = {
-                let inner = self.inner.lock();
-                let found = inner
-                    .connections
-                    .iter()
-                    .enumerate()
-                    .skip(place)
-                    .find(|(_, connection)| wanted(connection));
-                found.map(|(index, connection)| (index, connection.clone()))
-            };
-            let Some((index, connection)) = next else {
-                return;
-            };
-            place = index + 1;
-            act(&connection);
+        let mut chosen = KVec::new();
+        {
+            let inner = self.inner.lock();
+            for connection in inner.connections.iter().filter(|it| wanted(it)) {
+                // Without memory those that remain are missed.
+                let _ = chosen.push(connection.clone(), GFP_ATOMIC | __GFP_NOWARN);
+            }
+        }
+        for connection in &chosen {
+            act(connection);
         }
     }
 
@@ -497,6 +505,11 @@ impl Process {
             .push(channel.clone(), atomic_account())?;
         self.node.stats.enter(Gauge::Channels);
         Ok(channel)
+    }
+
+    /// Whether it has a channel.
+    pub(super) fn has_channels(&self) -> bool {
+        !self.inner.lock().channels.is_empty()
     }
 
     /// The channel `chid`.

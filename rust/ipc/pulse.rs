@@ -112,8 +112,7 @@ pub(super) fn thread_died(process: &Process, tid: i32) {
 /// A channel was destroyed: processes of this node that have connections to it, and want to know,
 /// are told. Process context; no lock is held.
 pub(super) fn channel_died(node: &Node, gone: &Arc<Channel>) {
-    let mut place = 0;
-    while let Some(process) = Process::at(node, &mut place) {
+    for process in Process::all(node, Process::wants_coid_death) {
         let Some(channel) = process.channel_with(uapi::QNET_CHF_COID_DISCONNECT) else {
             continue;
         };

@@ -291,6 +291,8 @@ struct Inner {
     msglen: usize,
     /// With which Linux error number, negative, the client wants to leave, if it does.
     leaving: Option<c_int>,
+    /// Whether the server has answered.
+    answered: bool,
     /// Whether the server was told of that.
     server_told: bool,
     /// Whether the server on another node wrote to where there is no memory.
@@ -450,6 +452,7 @@ impl Transaction {
                     rcvid: 0,
                     msglen: 0,
                     leaving: None,
+                    answered: false,
                     server_told: false,
                     fault: false,
                     told_to_leave: false,
@@ -607,7 +610,9 @@ impl Transaction {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(event)?;
             inner.outcome = Some(outcome);
-            let asked = inner.leaving.is_some().then_some(inner.rcvid);
+            // A server that did not answer is to hear that its client has gone.
+            inner.answered = event == Event::Answer;
+            let asked = (inner.answered && inner.leaving.is_some()).then_some(inner.rcvid);
             (inner.payload.take(), asked)
         };
         drop(payload);
@@ -815,8 +820,8 @@ impl Transaction {
             self.inner.lock().server_told = false;
             return false;
         }
-        if self.is_finished() {
-            // Who finished it in between may have found no pulse to withdraw.
+        if self.inner.lock().answered {
+            // Who answered in between may have found no pulse to withdraw.
             channel.withdraw_unblock(rcvid);
         }
         true

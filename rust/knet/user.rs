@@ -37,8 +37,8 @@ impl UserBuf {
     /// Takes what `struct qnet_buf` says: `len` bytes at `base` when `parts` is 0, else `parts`
     /// structures `qnet_iov` at `base`, and `len` is 0. Process context.
     ///
-    /// Errors: `EINVAL` for more parts than `QNET_PARTS_MAX`, for a `len` beside parts and for
-    /// more bytes than can be addressed; `EFAULT`, `ENOMEM`.
+    /// Errors: `EINVAL` for more parts than `QNET_PARTS_MAX` and for a `len` beside parts, `EOVERFLOW`
+    /// for more bytes than can be addressed; `EFAULT`, `ENOMEM`.
     pub(crate) fn from_parts(base: u64, len: u64, parts: u32) -> Result<Self> {
         if parts == 0 {
             let part = Part { base, len };
@@ -223,9 +223,9 @@ fn read_parts(base: u64, count: usize) -> Result<KVec<Part>> {
 fn total(parts: &[Part]) -> Result<usize> {
     let mut sum = 0u64;
     for part in parts {
-        sum = sum.checked_add(part.len).ok_or(EINVAL)?;
+        sum = sum.checked_add(part.len).ok_or(EOVERFLOW)?;
     }
     isize::try_from(sum)
         .map(isize::unsigned_abs)
-        .map_err(|_| EINVAL)
+        .map_err(|_| EOVERFLOW)
 }

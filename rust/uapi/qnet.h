@@ -268,7 +268,8 @@ struct qnet_keydata {
 struct qnet_send_pulse {
 	__u32	size;
 	__u32	flags;		/* 0 */
-	__s32	priority;	/* 1 to 255; -1: the caller's */
+	/* 1 to 255; -1: the caller's; 0 counts as 1, but not to another node */
+	__s32	priority;
 	__s32	code;		/* -128 to 127; a program's own are 0 to 127 */
 	__s64	value;		/* to another node: 32 bits */
 };

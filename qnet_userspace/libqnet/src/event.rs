@@ -119,8 +119,6 @@ unsafe fn deliver(rcvid: c_int, flags: u32, event: *const sigevent) -> Result<c_
 
 fn send_pulse(coid: c_int, priority: c_int, code: c_int, value: i64) -> Result<c_int> {
     timer::drop_armed();
-    // As on QNX 7, 0 is the lowest there is.
-    let priority = if priority == 0 { 1 } else { priority };
     raw::send_pulse(coid, priority, code, value).map_err(|error| on_connection(coid, error))?;
     Ok(0)
 }

@@ -154,11 +154,14 @@ calls! {
     pointers fn MsgWritev MsgWritev_r
         (rcvid: c_int, iov: *const libc::iovec, parts: usize, offset: usize) -> isize
         = write(rcvid, Source::from_raw_parts(iov, parts), offset);
-    /// Fails with ENOSYS; see MsgRead(3). The header declares arguments of any kind behind the
-    /// first, which nobody looks at.
-    fn MsgReadwritev MsgReadwritev_r (_rcvid: c_int) -> isize = {
+    /// Fails with ENOSYS, or with ENOREMOTE for a client on another node; see MsgRead(3). The header
+    /// declares arguments of any kind behind the first, which nobody looks at.
+    fn MsgReadwritev MsgReadwritev_r (rcvid: c_int) -> isize = {
         timer::drop_armed();
-        Err(Error::ENOSYS)
+        match raw::info(rcvid) {
+            Ok(info) if info.nd != 0 => Err(Error::ENOREMOTE),
+            _ => Err(Error::ENOSYS),
+        }
     };
     /// Fails a client's send; see MsgReply(3).
     fn MsgError MsgError_r (rcvid: c_int, err: c_int) -> c_int = error(rcvid, err);

@@ -88,10 +88,14 @@ impl Owner {
         // SAFETY: This call takes numbers and gives a new descriptor.
         match unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } {
             -1 => Err(Error::ESRCH),
-            // SAFETY: The descriptor is new, so this is its only owner.
-            fd => Ok(Self::Other(pid, unsafe {
-                OwnedFd::from_raw_fd(fd as c_int)
-            })),
+            fd => {
+                // SAFETY: The descriptor is new, so this is its only owner.
+                let process = unsafe { OwnedFd::from_raw_fd(fd as c_int) };
+                match has_ended(&process) {
+                    true => Err(Error::ESRCH),
+                    false => Ok(Self::Other(pid, process)),
+                }
+            }
         }
     }
 
@@ -132,6 +136,17 @@ impl Owner {
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .collect())
     }
+}
+
+/// Whether a process has ended, and only waits for its parent to hear of it.
+fn has_ended(process: &OwnedFd) -> bool {
+    let mut poll = libc::pollfd {
+        fd: process.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: It is one structure.
+    unsafe { libc::poll(&mut poll, 1, 0) > 0 }
 }
 
 /// A descriptor of this process for what another one has as `fd`; needs the right to trace it.

@@ -193,7 +193,7 @@ fn a_client_is_known(world: &World) -> Outcome {
     ensure_eq!(client.users, [root as i32; 3]);
     ensure_eq!(client.groups, [root as i32; 3]);
     if squash.is_some() {
-        ensure_eq!(client.more, []);
+        ensure_eq!(client.more, [0i32; 0]);
     }
     Ok(())
 }
@@ -377,7 +377,7 @@ fn everybody_as_one(world: &World) -> Outcome {
         let client = client(&server.connect()?)?;
         ensure_eq!(client.users, [77; 3]);
         ensure_eq!(client.groups, [77; 3]);
-        ensure_eq!(client.more, []);
+        ensure_eq!(client.more, [0i32; 0]);
         Ok(())
     })
 }
