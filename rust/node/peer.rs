@@ -120,7 +120,7 @@ const FAREWELL: u64 = 1_000_000_000;
 
 /// A program's pages are pinned for messages of at least so many bytes; shorter ones are copied,
 /// which costs less. Documentation/performance.md has the measurement.
-const PIN_FROM: usize = 32 << 10;
+const PIN_FROM: usize = 16 << 10;
 
 /// Until when who ends something, or many things at once, waits for room to tell of it.
 #[derive(Clone, Copy)]
