@@ -746,14 +746,21 @@ void qnet_helper_get_pid(struct pid *pid)
 }
 
 /**
- * qnet_helper_pid_alive() - tell whether a process still has a task
+ * qnet_helper_pid_alive() - tell whether a process still has a thread
  * @pid: the pid
+ *
+ * The first thread may end before the others. One that has ended and waits for
+ * its parent has none.
  *
  * Return: whether it has.
  */
 bool qnet_helper_pid_alive(struct pid *pid)
 {
-	return pid_has_task(pid, PIDTYPE_TGID);
+	struct task_struct *task;
+
+	guard(rcu)();
+	task = pid_task(pid, PIDTYPE_TGID);
+	return task && (!task->exit_state || delay_group_leader(task));
 }
 
 /**

@@ -15,7 +15,6 @@ static const struct {
 	const char *reason;
 } differences[] = {
 	{ "channel/create_without_descriptors_is_EAGAIN", "a channel takes a descriptor: EMFILE" },
-	{ "connect/flags_of_no_process_is_ESRCH", "another process's connections are EPERM" },
 	{ "receive/pulse_into_a_bad_buffer_is_EFAULT", "the library stores pulses: SIGSEGV" },
 	{ "send/bad_reply_area_is_EFAULT_for_both", "the client copies its reply itself" },
 	{ "reply/error_ERESTART_sends_again", "ERESTART is an error like any other" },
