@@ -162,7 +162,10 @@ def _kif(frame: Frame, payload: bytes) -> None:
     kind, size = _kif_head(payload)
     frame.kind = KIF_NAMES[kind]
     rest = payload[:size]
-    if frame.kind in ("CONNECT", "CONNECT_MSGSEND", "CONNECT_PULSE"):
+    if frame.kind == "CONNECT_PULSE":
+        # tshark looks no further than the head.
+        return
+    if frame.kind in ("CONNECT", "CONNECT_MSGSEND"):
         _words(frame, "connect", rest, " server_pid server_chid client_id client_pid".split(" "))
         frame.values["qnet6.kif.version"] = _word(rest, 4)
         if frame.kind == "CONNECT_MSGSEND":
@@ -216,7 +219,10 @@ def _msgsend(frame: Frame, message: bytes, size: int) -> None:
     nbytes = _word(message, 44)
     frame.values["qnet6.kif.msgsend.nbytes"] = nbytes
     if size != 48:
-        raise Malformed(f"MSGSEND of size {size}")
+        # Credentials stand behind the fields when the client's have changed.
+        groups = _word(message[:size], 48 + 40) if size >= 48 + 44 else 0
+        if size != 48 + 44 + 4 * groups:
+            raise Malformed(f"MSGSEND of size {size}")
     frame.data = _data(message, size, nbytes)
 
 
