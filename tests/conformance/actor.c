@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/neutrino.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -341,9 +342,20 @@ void await_state(struct actor *actor, char state)
 	AWAIT(process_state(actor) == state);
 }
 
+/* Of a process that is killed, the first thread may have ended while others still run. */
+static bool is_last_thread(const struct actor *actor)
+{
+	char path[64];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid_of(actor));
+	/* Two links that each directory has, and one for each thread. */
+	return stat(path, &status) == -1 || status.st_nlink <= 3;
+}
+
 void await_death(struct actor *actor)
 {
-	await_state(actor, 'Z');
+	AWAIT(process_state(actor) == 'Z' && is_last_thread(actor));
 }
 
 void signal_thread(struct actor *actor, int number)

@@ -104,7 +104,13 @@ on_bond() {
 		for _port in veth0 veth1; do
 			ip -n $_end link set $_port down && ip -n $_end link set $_port master bond0 || return 1
 		done
+		# Bringing up one end takes the carrier from the other's for a moment. Without a primary the
+		# two bonds may stay on different wires, and hear nothing of each other.
+		ip -n $_end link set bond0 type bond primary veth0 primary_reselect always || return 1
 		ip -n $_end link set bond0 up && node $_end bond0 || return 1
+	done
+	for _end in alpha beta; do
+		wait_for 30 in_ns $_end grep -qx veth0 /sys/class/net/bond0/bonding/active_slave || return 1
 	done
 	talk alpha beta && ip -n beta link set veth0 down && talk alpha beta
 }
