@@ -33,7 +33,8 @@ use crate::{
         netdev::Notifier,
         param,
         proc::ProcFile,
-        sock::Family, //
+        sock::Family,
+        work, //
     },
     netlink::Configuration,
     node::{
@@ -181,13 +182,15 @@ struct Qnet {
     _file: ProcFile<Statistics>,
     _net_file: ProcFile<Statistics>,
     _nodes: PerNetRegistration<Nodes>,
-    /// Last what runs when a process dies.
+    /// Last what runs when a process dies, and what no program waits for.
     _deaths: death::Registration,
+    _work: work::Registration,
 }
 
 impl kernel::Module for Qnet {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let number = u8::try_from(param::family()).map_err(|_| EINVAL)?;
+        let work = work::Registration::new()?;
         let deaths = death::Registration::new()?;
         let nodes = PerNetRegistration::register()?;
         let net_file = ProcFile::new_in_each_net(c"qnetstats")?;
@@ -213,6 +216,7 @@ impl kernel::Module for Qnet {
             _net_file: net_file,
             _nodes: nodes,
             _deaths: deaths,
+            _work: work,
         })
     }
 }

@@ -33,7 +33,8 @@ use crate::{
             Timeout,
             Transaction, //
         },
-        Channel, //
+        Channel,
+        Process, //
     },
     knet::{
         param, trace,
@@ -201,14 +202,17 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
 }
 
 /// What a receiver got.
-enum Next {
+pub(super) enum Next {
+    /// A pulse.
     Pulse(Pulse),
     /// A message, which has been copied, and its rcvid.
     Message(Arc<Transaction>, i32),
 }
 
-/// Waits for a pulse, or for a message whose bytes can be copied.
-fn next(
+/// Waits for a pulse, or for a message whose bytes can be copied. Process context.
+///
+/// Errors: those of [`Channel::receive`], `EFAULT` for the server's memory, `ENOMEM`.
+pub(super) fn next(
     channel: &Arc<Channel>,
     timeout: &Timeout,
     only_pulses: bool,
@@ -232,7 +236,8 @@ fn next(
     }
 }
 
-fn pulse_of(pulse: &Pulse) -> uapi::Pulse {
+/// A pulse as programs see it.
+pub(super) fn pulse_of(pulse: &Pulse) -> uapi::Pulse {
     uapi::Pulse {
         code: pulse.code,
         value: pulse.value,
@@ -315,13 +320,20 @@ fn reply(socket: &QnetSocket, argument: &Argument) -> Result {
 fn error(socket: &QnetSocket, argument: &Argument) -> Result {
     let error: uapi::MsgError = argument.read()?;
     reserved(error.flags == 0)?;
-    if !(-1..=transaction::MAX_ERRNO).contains(&error.error) {
-        return Err(EINVAL);
-    }
     let process = socket.caller()?;
-    let told = process.error(error.rcvid, error.error);
+    let told = fail(&process, error.rcvid, error.error);
     process.lent.give_back(error.rcvid);
     told
+}
+
+/// MsgError, of an error number that a program may pass.
+///
+/// Errors: `EINVAL` for others, and those of [`Process::error`].
+pub(super) fn fail(process: &Process, rcvid: i32, error: c_int) -> Result {
+    if !(-1..=transaction::MAX_ERRNO).contains(&error) {
+        return Err(EINVAL);
+    }
+    process.error(rcvid, error)
 }
 
 /// What MsgRead and MsgWrite take.

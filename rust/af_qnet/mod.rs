@@ -14,6 +14,7 @@ mod current;
 mod events;
 mod info;
 mod ioctl;
+mod messages;
 
 use crate::{
     ipc::{
@@ -23,12 +24,17 @@ use crate::{
         Process, //
     },
     knet::{
+        msg::Msg,
         net::{
             per_net,
             Net, //
         },
         param,
-        sock::Socket, //
+        sock::{
+            Bell,
+            Ready,
+            Socket, //
+        },
     },
     node::{
         Node,
@@ -139,7 +145,7 @@ impl Socket for QnetSocket {
         }
     }
 
-    fn bind(self: &Arc<Self>, address: &[u8]) -> Result {
+    fn bind(self: &Arc<Self>, bell: Bell, address: &[u8]) -> Result {
         let address = parse(address)?;
         let nothing_else = address.sq_nd == 0
             && address.sq_pid == 0
@@ -154,8 +160,12 @@ impl Socket for QnetSocket {
         if !self.process.pid.is_caller() {
             return Err(ESRCH);
         }
-        let channel = self.process.create_channel(address.sq_flags)?;
+        let channel = self
+            .process
+            .create_channel(address.sq_flags, Some(bell.clone()))?;
         if self.role.populate(Role::Channel(channel.clone())) {
+            // Who has polled the socket before was told that it is hung up.
+            bell.ring(channel.ready());
             Ok(())
         } else {
             channel.destroy(Patience::begin());
@@ -163,7 +173,7 @@ impl Socket for QnetSocket {
         }
     }
 
-    fn connect(self: &Arc<Self>, address: &[u8], _flags: c_int) -> Result {
+    fn connect(self: &Arc<Self>, bell: Bell, address: &[u8], _flags: c_int) -> Result {
         let address = parse(address)?;
         let index_known = matches!(address.sq_index, 0 | uapi::QNET_SIDE_CHANNEL);
         if !index_known || address.sq_flags & !uapi::CONNECTION_FLAGS != 0 {
@@ -181,8 +191,10 @@ impl Socket for QnetSocket {
                 index: address.sq_index,
                 flags: address.sq_flags,
             },
+            Some(bell.clone()),
         )?;
         if self.role.populate(Role::Connection(connection.clone())) {
+            bell.ring(connection.ready());
             Ok(())
         } else {
             connection.detach();
@@ -220,6 +232,23 @@ impl Socket for QnetSocket {
 
     fn ioctl(self: &Arc<Self>, cmd: u32, arg: usize) -> Result<isize> {
         ioctl::ioctl(self, cmd, arg)
+    }
+
+    fn sendmsg(self: &Arc<Self>, msg: &mut Msg<'_>, deadline: Option<u64>) -> Result<usize> {
+        messages::sendmsg(self, msg, deadline)
+    }
+
+    fn recvmsg(
+        self: &Arc<Self>,
+        msg: &mut Msg<'_>,
+        flags: u32,
+        deadline: Option<u64>,
+    ) -> Result<usize> {
+        messages::recvmsg(self, msg, flags, deadline)
+    }
+
+    fn poll(&self) -> Ready {
+        messages::poll(self)
     }
 }
 

@@ -24,8 +24,14 @@ use super::{
 use crate::{
     knet::{
         atomic_account,
+        cred::Cred,
         lock::SpinLockBh,
-        new_spinlock_bh, trace,
+        new_spinlock_bh,
+        sock::{
+            Bell,
+            Ready, //
+        },
+        trace,
         wait::{
             Wait,
             WaitQueue, //
@@ -80,17 +86,29 @@ impl Room {
     }
 }
 
+/// What a message costs in addition to its bytes, in bytes.
+const MESSAGE_COST: usize = 512;
+
 /// What waits in a channel.
 enum Item {
-    Message(Arc<Transaction>),
+    /// A message, and how much it takes of the room for those of other nodes.
+    Message(Arc<Transaction>, usize),
     Pulse(Pulse),
 }
 
 impl Item {
     fn priority(&self) -> i16 {
         match self {
-            Item::Message(transaction) => transaction.sender.priority,
+            Item::Message(transaction, _) => transaction.sender.priority,
             Item::Pulse(pulse) => pulse.priority,
+        }
+    }
+
+    /// How much it adds to the pulses, and to the messages of other nodes.
+    fn counts(&self) -> (usize, usize) {
+        match self {
+            Item::Message(_, cost) => (0, *cost),
+            Item::Pulse(_) => (1, 0),
         }
     }
 }
@@ -110,6 +128,8 @@ struct Inner {
     queue: KVec<Item>,
     /// How many of them are pulses.
     pulses: usize,
+    /// How much the messages of other nodes take.
+    remote: usize,
     destroyed: bool,
 }
 
@@ -117,21 +137,24 @@ impl Inner {
     fn insert(&mut self, item: Item) -> Result {
         self.queue.reserve(1, atomic_account() | __GFP_NOWARN)?;
         let priority = item.priority();
-        let is_pulse = matches!(item, Item::Pulse(_));
+        let (pulses, remote) = item.counts();
         let place = self
             .queue
             .partition_point(|other| other.priority() < priority);
         self.queue
             .insert_within_capacity(place, item)
             .map_err(|_| ENOMEM)?;
-        self.pulses += usize::from(is_pulse);
+        self.pulses += pulses;
+        self.remote += remote;
         Ok(())
     }
 
     /// Takes what is at that place.
     fn take(&mut self, place: usize) -> Option<Item> {
         let item = self.queue.remove(place).ok()?;
-        self.pulses -= usize::from(matches!(item, Item::Pulse(_)));
+        let (pulses, remote) = item.counts();
+        self.pulses -= pulses;
+        self.remote -= remote;
         Some(item)
     }
 
@@ -155,6 +178,10 @@ pub(crate) struct Channel {
     pub(crate) process: Arc<Process>,
     pub(crate) chid: i32,
     pub(crate) flags: u32,
+    /// Who made it.
+    pub(super) maker: Cred,
+    /// Wakes who polls the socket.
+    bell: Option<Bell>,
     _charged: Owned,
     /// Who may connect.
     #[pin]
@@ -176,17 +203,21 @@ impl Channel {
         chid: i32,
         flags: u32,
         charged: Owned,
+        bell: Option<Bell>,
     ) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 process: process.clone(),
                 chid,
                 flags,
+                maker: Cred::of_caller(),
+                bell,
                 _charged: charged,
                 door <- Door::new(),
                 inner <- new_spinlock_bh!(Inner {
                     queue: KVec::new(),
                     pulses: 0,
+                    remote: 0,
                     destroyed: false,
                 }),
                 arrivals <- WaitQueue::new(),
@@ -226,6 +257,10 @@ impl Channel {
     /// Errors: `ESRCH` when the channel is destroyed, `ENOMEM`; for a message from another node
     /// also `EAGAIN` when too many wait.
     pub(crate) fn queue(&self, transaction: &Arc<Transaction>, remote: bool) -> Result {
+        let cost = match remote {
+            false => 0,
+            true => transaction.bytes_from_there() + MESSAGE_COST,
+        };
         {
             let mut inner = self.inner.lock();
             if inner.destroyed {
@@ -234,11 +269,46 @@ impl Channel {
             if remote && inner.queue.len() - inner.pulses >= MAX_REMOTE_QUEUED {
                 return Err(EAGAIN);
             }
-            inner.insert(Item::Message(transaction.clone()))?;
+            // One message has room always.
+            if remote && inner.remote != 0 && inner.remote + cost > self.rcvbuf() {
+                return Err(EAGAIN);
+            }
+            inner.insert(Item::Message(transaction.clone(), cost))?;
         }
         self.process.node.stats.count(Counter::ServerMsgs);
         self.arrivals.wake_one();
+        self.ring(false);
         Ok(())
+    }
+
+    /// How much the messages of other nodes may take that wait.
+    fn rcvbuf(&self) -> usize {
+        match &self.bell {
+            Some(bell) => bell.rcvbuf(),
+            None => uapi::QNET_RCVBUF,
+        }
+    }
+
+    /// Wakes who polls the socket. Legal in softirq; no lock may be held.
+    fn ring(&self, hung_up: bool) {
+        if let Some(bell) = &self.bell {
+            bell.ring(Ready {
+                receive: true,
+                send: false,
+                hung_up,
+            });
+        }
+    }
+
+    /// What may be done without waiting: receive a message or a pulse; and answer, which never waits
+    /// for a program.
+    pub(crate) fn ready(&self) -> Ready {
+        let inner = self.inner.lock();
+        Ready {
+            receive: !inner.queue.is_empty(),
+            send: !inner.destroyed,
+            hung_up: inner.destroyed,
+        }
     }
 
     /// How many messages and how many pulses wait to be received, for a listing.
@@ -251,7 +321,7 @@ impl Channel {
     /// it is one.
     pub(super) fn queued_at(&self, place: usize) -> Option<Option<Arc<Transaction>>> {
         match self.inner.lock().queue.get(place)? {
-            Item::Message(transaction) => Some(Some(transaction.clone())),
+            Item::Message(transaction, _) => Some(Some(transaction.clone())),
             Item::Pulse(_) => Some(None),
         }
     }
@@ -287,6 +357,7 @@ impl Channel {
         // Either kind of receiver takes it; who comes too late waits on.
         self.pulse_arrivals.wake_one();
         self.arrivals.wake_one();
+        self.ring(false);
         Ok(())
     }
 
@@ -295,7 +366,7 @@ impl Channel {
         let forgotten = {
             let mut inner = self.inner.lock();
             let place = inner.queue.iter().position(
-                |item| matches!(item, Item::Message(other) if Arc::ptr_eq(other, transaction)),
+                |item| matches!(item, Item::Message(other, _) if Arc::ptr_eq(other, transaction)),
             );
             place.and_then(|place| inner.take(place))
         };
@@ -319,7 +390,7 @@ impl Channel {
         let queued = {
             let inner = self.inner.lock();
             inner.queue.iter().find_map(|item| match item {
-                Item::Message(transaction) if wanted(transaction) => Some(transaction.clone()),
+                Item::Message(transaction, _) if wanted(transaction) => Some(transaction.clone()),
                 _ => None,
             })
         };
@@ -329,12 +400,11 @@ impl Channel {
     /// Takes a message that `wanted` holds for out of the queue.
     fn take_if(&self, wanted: impl Fn(&Transaction) -> bool) -> Option<Arc<Transaction>> {
         let mut inner = self.inner.lock();
-        let place = inner
-            .queue
-            .iter()
-            .position(|item| matches!(item, Item::Message(transaction) if wanted(transaction)))?;
+        let place = inner.queue.iter().position(
+            |item| matches!(item, Item::Message(transaction, _) if wanted(transaction)),
+        )?;
         match inner.take(place) {
-            Some(Item::Message(transaction)) => Some(transaction),
+            Some(Item::Message(transaction, _)) => Some(transaction),
             _ => None,
         }
     }
@@ -349,7 +419,7 @@ impl Channel {
             match self.next(deadline, only_pulses)? {
                 Item::Pulse(pulse) => return Ok(Received::Pulse(pulse)),
                 // A message that was given up a moment ago is passed over.
-                Item::Message(transaction) => {
+                Item::Message(transaction, _) => {
                     if let Ok(payload) = transaction.receive() {
                         return Ok(Received::Message(transaction, payload));
                     }
@@ -413,6 +483,7 @@ impl Channel {
         };
         self.arrivals.wake_all();
         self.pulse_arrivals.wake_all();
+        self.ring(true);
         self.process.remove_channel(self);
         // Who is on this node need not wait for the others. Other nodes are told before their sends
         // are failed here, because their clients learn the end of their sends from it.

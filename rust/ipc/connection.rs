@@ -12,6 +12,11 @@ use super::{
         credentials,
         Told, //
     },
+    mailbox::{
+        Mailbox,
+        Place,
+        Posted, //
+    },
     parked::{
         Call,
         Parked,
@@ -59,6 +64,10 @@ use crate::{
             Pid, //
         },
         skb::Context,
+        sock::{
+            Bell,
+            Ready, //
+        },
         timer::now_ns,
         trace,
         user::UserBuf,
@@ -68,6 +77,7 @@ use crate::{
             Wait,
             WaitQueue, //
         },
+        work, //
     },
     node::{
         Draft,
@@ -108,6 +118,7 @@ use crate::{
 };
 use core::cell::Cell;
 use kernel::{
+    impl_has_work, new_work,
     prelude::*,
     sync::{
         atomic::{
@@ -115,6 +126,10 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
+    },
+    workqueue::{
+        Work,
+        WorkItem, //
     },
 };
 
@@ -173,7 +188,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// What servers may read and write while the sender is blocked.
-    fn memory<'a>(&'a self, pins: Option<&'a Pins<'a>>) -> Memory<'a> {
+    pub(super) fn memory<'a>(&'a self, pins: Option<&'a Pins<'a>>) -> Memory<'a> {
         Memory {
             message: &self.message,
             reply: &self.reply,
@@ -233,6 +248,46 @@ pub(crate) struct Connection {
     /// Woken when the state changes.
     #[pin]
     changed: WaitQueue,
+    /// Wakes who polls the socket; a connection for one call has none.
+    bell: Option<Bell>,
+    /// Messages for whose answers no thread waits.
+    #[pin]
+    mailbox: Mailbox,
+    /// Serves servers that want something of the senders of those.
+    #[pin]
+    serving: Work<Connection, SERVING>,
+    /// Waits until the way to the other node is free.
+    #[pin]
+    clearing: Work<Connection, CLEARING>,
+}
+
+/// The number of the work that serves servers.
+const SERVING: u64 = 1;
+/// The number of the work that waits for the way.
+const CLEARING: u64 = 2;
+
+impl_has_work! {
+    impl HasWork<Self, SERVING> for Connection { self.serving }
+    impl HasWork<Self, CLEARING> for Connection { self.clearing }
+}
+
+impl WorkItem<SERVING> for Connection {
+    type Pointer = Arc<Connection>;
+
+    fn run(this: Arc<Self>) {
+        this.mailbox.serve();
+        this.ring();
+    }
+}
+
+impl WorkItem<CLEARING> for Connection {
+    type Pointer = Arc<Connection>;
+
+    fn run(this: Arc<Self>) {
+        this.wait_for_way();
+        this.mailbox.block(false);
+        this.ring();
+    }
 }
 
 impl Connection {
@@ -241,16 +296,26 @@ impl Connection {
     /// Errors: `ESRCH` when there is no such process or channel on this node, `EPERM` for a channel
     /// to which the caller may not connect, `EHOSTUNREACH` for a node descriptor that is not in use, `EINVAL` for numbers that
     /// cannot be, `EAGAIN`, `ENOMEM`.
-    pub(crate) fn attach(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
+    pub(crate) fn attach(
+        node: &Arc<Node>,
+        address: Address,
+        bell: Option<Bell>,
+    ) -> Result<Arc<Self>> {
         if address.nd == 0 {
-            Self::attach_here(node, address)
+            Self::attach_here(node, address, bell)
         } else {
-            Self::attach_there(node, address)
+            Self::attach_there(node, address, bell)
         }
     }
 
     /// A connection of the calling process. One to another node is entered into the node's table.
-    fn new(node: &Arc<Node>, address: Address, target: Target, is_heir: bool) -> Result<Arc<Self>> {
+    fn new(
+        node: &Arc<Node>,
+        address: Address,
+        target: Target,
+        bell: Option<Bell>,
+        is_heir: bool,
+    ) -> Result<Arc<Self>> {
         let charged = users::charge(node, Thing::Connection)?;
         let connection = Arc::pin_init(
             try_pin_init!(Self {
@@ -270,6 +335,10 @@ impl Connection {
                 heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
                 changed <- WaitQueue::new(),
+                bell,
+                mailbox <- Mailbox::new(),
+                serving <- new_work!("Connection::serving"),
+                clearing <- new_work!("Connection::clearing"),
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -307,6 +376,7 @@ impl Connection {
         node: &Arc<Node>,
         address: Address,
         channel: Arc<Channel>,
+        bell: Option<Bell>,
         is_heir: bool,
     ) -> Result<Arc<Self>> {
         let server = channel.process.clone();
@@ -320,7 +390,7 @@ impl Connection {
             channel: channel.clone(),
             scoid,
         };
-        Self::new(node, address, target, is_heir)
+        Self::new(node, address, target, bell, is_heir)
             .inspect_err(|_| server.detach_client(scoid, &channel))
     }
 
@@ -344,9 +414,10 @@ impl Connection {
     /// Makes the calling process a client of its own.
     fn inherit(self: &Arc<Self>) -> Result<Arc<Self>> {
         self.bury_heirs();
+        let bell = self.bell.clone();
         let heir = match &self.target {
             Target::Here { channel, .. } => {
-                Self::to_channel(&self.node, self.address, channel.clone(), true)?
+                Self::to_channel(&self.node, self.address, channel.clone(), bell, true)?
             }
             Target::There { peer, pid, chid } => {
                 let target = Target::There {
@@ -354,7 +425,7 @@ impl Connection {
                     pid: *pid,
                     chid: *chid,
                 };
-                Self::new(&self.node, self.address, target, true)?
+                Self::new(&self.node, self.address, target, bell, true)?
             }
         };
         heir.call_it(self.coid());
@@ -397,7 +468,7 @@ impl Connection {
         }
     }
 
-    fn attach_here(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
+    fn attach_here(node: &Arc<Node>, address: Address, bell: Option<Bell>) -> Result<Arc<Self>> {
         let server = match address.pid {
             0 => Process::of_caller(node)?,
             number => {
@@ -410,10 +481,14 @@ impl Connection {
             pid: server.pid.nr(),
             ..address
         };
-        Self::to_channel(node, address, channel, false)
+        let connection = Self::to_channel(node, address, channel.clone(), bell, false)?;
+        if let Some(bell) = &connection.bell {
+            bell.peer_is(&channel.process.pid, &channel.maker);
+        }
+        Ok(connection)
     }
 
-    fn attach_there(node: &Arc<Node>, address: Address) -> Result<Arc<Self>> {
+    fn attach_there(node: &Arc<Node>, address: Address, bell: Option<Bell>) -> Result<Arc<Self>> {
         if address.pid <= 0 || address.chid <= 0 {
             return Err(EINVAL);
         }
@@ -422,7 +497,7 @@ impl Connection {
             pid: address.pid,
             chid: address.chid,
         };
-        Self::new(node, address, target, false)
+        Self::new(node, address, target, bell, false)
     }
 
     /// Whether it leads to `peer`.
@@ -501,6 +576,7 @@ impl Connection {
         };
         if changed {
             self.changed.wake_all();
+            self.ring();
         }
         changed
     }
@@ -675,7 +751,7 @@ impl Connection {
         };
         // Whom the signal is for has no channel that counts: the connection is never made, and only
         // names the way.
-        let connection = Self::new(node, address, target, false)?;
+        let connection = Self::new(node, address, target, None, false)?;
         let outcome = connection.signal_there(&peer, signal, &timeout.fixed());
         connection.end(Patience::begin());
         match outcome? {
@@ -768,9 +844,8 @@ impl Connection {
         self.change(|state| state.failed(attempt));
     }
 
-    /// Whose message a request is, which is charged to its user.
-    fn client(self: &Arc<Self>, request: &Request) -> Result<Client> {
-        let bytes = request.message.len().min(MAX_DATA);
+    /// Whose message it is, which is charged to its user with the bytes that are kept of it.
+    fn client(self: &Arc<Self>, bytes: usize) -> Result<Client> {
         Ok(Client::Thread {
             connection: self.clone(),
             process: Pid::of_caller(),
@@ -801,12 +876,25 @@ impl Connection {
     }
 
     fn send_here(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) -> Result<Outcome> {
+        let transaction = self.queue_here(channel, request, 0, |_| Ok(()))?;
+        self.wait_here(channel, &transaction, request)
+    }
+
+    /// Puts a message into the queue of a channel of this node. `room` bytes are kept for the reply.
+    /// `before` is called before anybody else knows the message.
+    fn queue_here(
+        self: &Arc<Self>,
+        channel: &Arc<Channel>,
+        request: &Request,
+        room: usize,
+        before: impl FnOnce(&Arc<Transaction>) -> Result,
+    ) -> Result<Arc<Transaction>> {
         if self.is_dead() {
             return Err(EBADF);
         }
         // Short messages are copied now; of a long one, the rest when the server receives it.
         let bytes = request.message.read_piece(0, MAX_DATA)?;
-        let client = self.client(request)?;
+        let client = self.client(bytes.len() + room)?;
         let transaction = Transaction::new(
             &self.node,
             client,
@@ -814,6 +902,7 @@ impl Connection {
             Some(Payload::Copied(bytes)),
             GFP_KERNEL_ACCOUNT,
         )?;
+        before(&transaction)?;
         tap::sent(&self.node, &transaction);
         channel
             .queue(&transaction, false)
@@ -823,7 +912,7 @@ impl Connection {
             // the outcome is decided already, it is fetched below.
             let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
         }
-        self.wait_here(channel, &transaction, request)
+        Ok(transaction)
     }
 
     /// Waits for the answer of a server on this node.
@@ -872,7 +961,7 @@ impl Connection {
         }
         if self.is_dead() {
             // Who ended the connection in between may have found nothing parked.
-            self.abandon_parked();
+            self.abandon_all();
         }
         Err(ERESTARTNOINTR)
     }
@@ -938,7 +1027,7 @@ impl Connection {
         self.node
             .find_paths(peer, timeout.deadline)
             .map_err(comes_back)?;
-        let client = self.client(request)?;
+        let client = self.client(request.message.len().min(MAX_DATA))?;
         let sender = self.sender(request, u32::from(peer.nd))?;
         let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
         let handle = self.enter_send(&transaction)?;
@@ -1012,13 +1101,224 @@ impl Connection {
         if comes_back && self.parked.keep_pins(handle, pins) {
             return;
         }
+        self.forget_send(handle);
+        pins.release();
+    }
+
+    /// Sends a message without waiting for its answer, which [`collect`](Self::collect) gets. Process
+    /// context; it waits until the message is out, or the request's time is over.
+    ///
+    /// Errors: as [`send`](Self::send), but for those of the answer; `EMSGSIZE` for more than
+    /// `QNET_POST_MAX` bytes, or room for more.
+    pub(crate) fn post(self: &Arc<Self>, request: &Request, cookie: u64) -> Result {
+        let most = request.message.len().max(request.reply.len());
+        if most > uapi::QNET_POST_MAX {
+            return Err(EMSGSIZE);
+        }
+        let mine = self.of_caller()?;
+        trace::Send::trace(|| mine.traced(request));
+        let place = mine.mailbox.place(request.timeout.deadline)?;
+        match &mine.target {
+            Target::Here { channel, .. } => mine.post_here(channel, request, cookie, place),
+            Target::There { peer, pid, chid } => {
+                mine.post_there(peer, *pid, *chid, request, cookie, place)
+            }
+        }
+    }
+
+    fn post_here(
+        self: &Arc<Self>,
+        channel: &Arc<Channel>,
+        request: &Request,
+        cookie: u64,
+        place: Place<'_>,
+    ) -> Result {
+        let room = request.reply.len();
+        let mut kept = None;
+        let queued = self.queue_here(channel, request, room, |transaction| {
+            // All of the message is in the transaction.
+            let request = Request {
+                message: UserBuf::room(0)?,
+                reply: UserBuf::room(room)?,
+                ..*request
+            };
+            let posted = Posted::new(transaction, 0, cookie, request)?;
+            place.put(posted)?;
+            kept = Some(transaction.clone());
+            Ok(())
+        });
+        if let (Err(_), Some(transaction)) = (&queued, kept) {
+            self.mailbox.remove(&transaction);
+        }
+        if self.is_dead() {
+            // Who ended the connection in between may have found nothing in the mailbox.
+            self.abandon_posted();
+        }
+        queued.map(|_| ())
+    }
+
+    fn post_there(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        pid: i32,
+        chid: i32,
+        request: &Request,
+        cookie: u64,
+        place: Place<'_>,
+    ) -> Result {
+        if self.is_dead() {
+            return Err(EBADF);
+        }
+        self.node.stats.count(Counter::ClientKercalls);
+        let bytes = request.message.read_piece(0, uapi::QNET_POST_MAX)?;
+        let room = request.reply.len();
+        let client = self.client(bytes.len() + room)?;
+        let request = Request {
+            message: UserBuf::kept(bytes)?,
+            reply: UserBuf::room(room)?,
+            ..*request
+        };
+        let sender = self.sender(&request, u32::from(peer.nd))?;
+        let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
+        let handle = self.enter_send(&transaction)?;
+        let sent = Posted::new(&transaction, handle, cookie, request).and_then(|posted| {
+            place.put(posted.clone())?;
+            self.transmit_posted(peer, pid, chid, &posted)
+        });
+        if let Err(error) = sent {
+            self.mailbox.remove(&transaction);
+            transaction.leave();
+            self.forget_send(handle);
+            if error == ETIMEDOUT {
+                self.clear_way();
+            }
+        }
+        sent
+    }
+
+    fn transmit_posted(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        pid: i32,
+        chid: i32,
+        posted: &Posted,
+    ) -> Result {
+        let request = &posted.request;
+        self.node.find_paths(peer, request.timeout.deadline)?;
+        // Its bytes are the kernel's, so that nothing will be pinned.
+        let pins = Pins::new(peer, posted.handle);
+        let there = There {
+            pins: &pins,
+            connection: self,
+            peer,
+            pid,
+            chid,
+            request,
+            timeout: &request.timeout,
+            transaction: &posted.transaction,
+            handle: posted.handle,
+            tells: Cell::new(false),
+        };
+        there.transmit()
+    }
+
+    /// Takes a send out of the node's table.
+    fn forget_send(&self, handle: u32) {
         let waiting = self.node.ipc.waiting.lock().take(handle);
         drop(waiting);
         if self.is_dead() {
             // Who ended the connection in between may have found no threads.
             self.forget_threads();
         }
-        pins.release();
+    }
+
+    /// A message found the way blocked: who polls the connection is told when it is free.
+    fn clear_way(self: &Arc<Self>) {
+        self.mailbox.block(true);
+        // If it waits already, it looks again.
+        let _ = work::enqueue::<_, CLEARING>(self.clone());
+    }
+
+    /// Waits until there is a path to the other node, and room in its session. By the workqueue.
+    fn wait_for_way(&self) {
+        if let Target::There { peer, .. } = &self.target {
+            // Whatever it is that ends the wait, the next send tells the program.
+            let _ = self
+                .node
+                .find_paths(peer, None)
+                .and_then(|()| peer.wait_for_room(peer.connection(), None));
+        }
+    }
+
+    /// Gets the answer of a message that was posted, and the message. Process context; it waits until
+    /// `deadline`.
+    ///
+    /// Errors: `EBADF` when the connection is dead, `ETIMEDOUT`, `EINTR`, `EAGAIN`, `ENOMEM`.
+    pub(crate) fn collect(
+        self: &Arc<Self>,
+        deadline: Option<u64>,
+    ) -> Result<(Arc<Posted>, Outcome)> {
+        let mine = self.of_caller()?;
+        let (posted, outcome) = mine
+            .mailbox
+            .take(deadline, || mine.is_dead())?
+            .ok_or(EBADF)?;
+        if posted.handle != 0 {
+            mine.forget_send(posted.handle);
+        }
+        Ok((posted, outcome))
+    }
+
+    /// What the calling process may do without waiting: get an answer, post a message.
+    pub(crate) fn ready(&self) -> Ready {
+        let heirs = self.heirs.lock();
+        let mine = match heirs.iter().find(|heir| heir.owner.is_caller()) {
+            Some(heir) => heir.clone(),
+            None => {
+                drop(heirs);
+                return self.ready_of_owner();
+            }
+        };
+        drop(heirs);
+        mine.ready_of_owner()
+    }
+
+    fn ready_of_owner(&self) -> Ready {
+        let (answered, room) = self.mailbox.ready();
+        let connecting = matches!(*self.state.lock(), State::Connecting { .. });
+        Ready {
+            receive: answered,
+            send: room && !connecting,
+            hung_up: self.is_cut_off(),
+        }
+    }
+
+    /// Something that is polled for may have changed. Legal in softirq; no lock may be held.
+    pub(super) fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            self.mailbox.changed();
+            bell.ring(Ready {
+                receive: true,
+                send: true,
+                hung_up: true,
+            });
+        }
+    }
+
+    /// A server wants something of the sender of a message for which no thread waits. Legal in softirq.
+    pub(super) fn serve_soon(self: &Arc<Self>) {
+        // If it is to run already, it sees this too.
+        let _ = work::enqueue::<_, SERVING>(self.clone());
+    }
+
+    /// Ends messages for which no thread waits. Process context.
+    fn abandon_posted(self: &Arc<Self>) {
+        let posted = self.mailbox.take_all();
+        self.abandon(posted.iter().map(|posted| Parked {
+            transaction: posted.transaction.clone(),
+            handle: posted.handle,
+            pinned: KVec::new(),
+        }));
     }
 
     /// Ends sends whose threads do not come back: their servers learn that nobody waits, and who
@@ -1044,9 +1344,10 @@ impl Connection {
         }
     }
 
-    /// The same for all that are parked.
-    pub(super) fn abandon_parked(self: &Arc<Self>) {
+    /// The same for all that are parked, or were posted.
+    pub(super) fn abandon_all(self: &Arc<Self>) {
         self.abandon(self.parked.take_all());
+        self.abandon_posted();
     }
 
     /// Waits for the answer of another node.
@@ -1227,7 +1528,7 @@ impl Connection {
                 process.leave();
             }
         }
-        self.abandon_parked();
+        self.abandon_all();
         ended
     }
 

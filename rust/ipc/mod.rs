@@ -11,7 +11,8 @@
 //! The mutex of [`priority`] is taken before any of the spinlocks, with none of them held.
 //! `Connection::state` > `Transaction::inner`; a table of [virtual threads](vtids) (that of a
 //! process, or of the node) > a connection's list of them, and > `Transaction::inner`;
-//! `Channel::inner` > `Transaction::inner`. `Transaction::inner` > the calling thread's own siglock.
+//! `Channel::inner` > `Transaction::inner`; a [mailbox](mailbox)'s lock > `Connection::state` and
+//! > `Transaction::inner`. `Transaction::inner` > the calling thread's own siglock.
 //! Otherwise all locks here are leaves: none is held while another is taken. What spans two objects is done in an order that leaves no gap instead. A transaction that waits for another node is put into the
 //! table first and its connection is looked at after that, while who ends a connection marks it
 //! first and searches the table after that: one of the two sees the other.
@@ -27,6 +28,7 @@ mod identity;
 pub(crate) mod input;
 mod keydata;
 pub(crate) mod listing;
+pub(crate) mod mailbox;
 pub(crate) mod parked;
 pub(crate) mod pins;
 pub(crate) mod priority;
@@ -234,7 +236,7 @@ mod tests {
         fn new() -> Result<Self> {
             let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
             let process = Process::enter(&node)?;
-            let channel = process.create_channel(0)?;
+            let channel = process.create_channel(0, None)?;
             let address = Address {
                 nd: 0,
                 pid: 0,
@@ -242,7 +244,7 @@ mod tests {
                 index: 0,
                 flags: 0,
             };
-            let connection = Connection::attach(&node, address)?;
+            let connection = Connection::attach(&node, address, None)?;
             Ok(Self {
                 node,
                 process,

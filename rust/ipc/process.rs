@@ -51,6 +51,7 @@ use crate::{
             Pid,
             PidNs, //
         },
+        sock::Bell,
         trace,
         user::UserBuf, //
     },
@@ -220,7 +221,7 @@ impl DeathWatcher for Process {
     /// Destroys the channels: a child may have inherited their sockets, but not the channels.
     fn died(self: &Arc<Self>) {
         // Sends whose threads were away when they died, on connections that others hold.
-        self.for_each_connection(|_| true, Connection::abandon_parked);
+        self.for_each_connection(|_| true, Connection::abandon_all);
         let until = Patience::begin();
         // What it has inherited was its own; the sockets are others'.
         while let Some(heir) = self.find_connection(Connection::is_heir) {
@@ -339,20 +340,15 @@ impl Process {
         inner.threads.iter().any(|thread| thread.tid == tid)
     }
 
-    /// The processes of the node that `wanted` holds for.
-    pub(super) fn all(node: &Node, wanted: impl Fn(&Process) -> bool) -> KVec<Arc<Self>> {
+    /// The processes of the node.
+    pub(super) fn all(node: &Node) -> KVec<Arc<Self>> {
         let mut chosen = KVec::new();
         let processes = node.ipc.processes.lock();
-        for entry in processes.iter().filter(|entry| wanted(&entry.process)) {
+        for entry in processes.iter() {
             // Without memory those that remain are missed.
             let _ = chosen.push(entry.process.clone(), GFP_ATOMIC | __GFP_NOWARN);
         }
         chosen
-    }
-
-    /// Whether one of its channels is told of servers that are gone.
-    pub(super) fn wants_coid_death(&self) -> bool {
-        self.channel_with(uapi::QNET_CHF_COID_DISCONNECT).is_some()
     }
 
     /// Its channel with one of these flags.
@@ -479,7 +475,11 @@ impl Process {
     ///
     /// Errors: `EBUSY` when one has that flag already of which a process can have one, `EAGAIN` when
     /// the process or its user has too many, `ENOMEM`.
-    pub(crate) fn create_channel(self: &Arc<Self>, flags: u32) -> Result<Arc<Channel>> {
+    pub(crate) fn create_channel(
+        self: &Arc<Self>,
+        flags: u32,
+        bell: Option<Bell>,
+    ) -> Result<Arc<Channel>> {
         let charged = users::charge(&self.node, Thing::Channel)?;
         let chid = {
             let mut inner = self.inner.lock();
@@ -498,7 +498,7 @@ impl Process {
                 }
             }
         };
-        let channel = Channel::new(self, chid, flags, charged)?;
+        let channel = Channel::new(self, chid, flags, charged, bell)?;
         self.inner
             .lock()
             .channels

@@ -109,16 +109,19 @@ pub(super) fn thread_died(process: &Process, tid: i32) {
     }
 }
 
-/// A channel was destroyed: processes of this node that have connections to it, and want to know,
-/// are told. Process context; no lock is held.
+/// A channel was destroyed: processes of this node that have connections to it are told, by what they
+/// poll, and by a pulse if they want to know. Process context; no lock is held.
 pub(super) fn channel_died(node: &Node, gone: &Arc<Channel>) {
-    for process in Process::all(node, Process::wants_coid_death) {
-        let Some(channel) = process.channel_with(uapi::QNET_CHF_COID_DISCONNECT) else {
-            continue;
-        };
+    for process in Process::all(node) {
+        let channel = process.channel_with(uapi::QNET_CHF_COID_DISCONNECT);
         process.for_each_connection(
             |connection| connection.is_to_channel(gone) && !connection.is_dead(),
-            |connection| notify(&channel, Pulse::coid_death(connection.coid())),
+            |connection| {
+                connection.ring();
+                if let Some(channel) = &channel {
+                    notify(channel, Pulse::coid_death(connection.coid()));
+                }
+            },
         );
     }
 }

@@ -371,6 +371,8 @@ pub(crate) struct Transaction {
     shown: Atomic<u32>,
     /// Calls of the server that wait for the client on another node.
     exchanges: Atomic<u32>,
+    /// 1: no thread waits for the answer, which the connection's mailbox keeps.
+    posted: Atomic<u32>,
     #[pin]
     inner: SpinLockBh<Inner>,
     /// The sender waits here.
@@ -441,6 +443,7 @@ impl Transaction {
                 session: Atomic::new(0),
                 shown: Atomic::new(0),
                 exchanges: Atomic::new(0),
+                posted: Atomic::new(0),
                 inner <- new_spinlock_bh!(Inner {
                     state: State::Sent,
                     payload,
@@ -619,7 +622,10 @@ impl Transaction {
         if let (Some(rcvid), Some(channel)) = (asked, self.channel()) {
             channel.withdraw_unblock(rcvid);
         }
-        self.done.wake_all();
+        match self.posted_on() {
+            None => self.done.wake_all(),
+            Some(connection) => connection.ring(),
+        }
         if self.exchanges.load(Relaxed) != 0 {
             // Who reads from the client, or writes to it, waits for nothing any more.
             super::exchange::client_gone(self);
@@ -656,6 +662,18 @@ impl Transaction {
             return Ok(0);
         }
         super::transfer::pull(self, done as u64, rest, into, done, None)
+    }
+
+    /// How many bytes wait with it to be received, if it came from another node.
+    pub(super) fn bytes_from_there(&self) -> usize {
+        if self.is_local() {
+            return 0;
+        }
+        self.inner
+            .lock()
+            .payload
+            .as_ref()
+            .map_or(0, |payload| payload.len())
     }
 
     /// What came with the send, as long as the outcome is not decided.
@@ -711,8 +729,57 @@ impl Transaction {
     pub(crate) fn push(&self, request: Request) -> Result<(), (Request, Error)> {
         let pushed = self.inner.lock().push(request);
         pushed?;
-        self.done.wake_all();
+        match self.posted_on() {
+            None => self.done.wake_all(),
+            Some(connection) => connection.serve_soon(),
+        }
         Ok(())
+    }
+
+    /// No thread waits for the answer. To be said before anybody else knows the message.
+    pub(super) fn is_posted(&self) {
+        self.posted.store(1, Relaxed);
+    }
+
+    /// The connection whose mailbox waits for the answer, if no thread does.
+    fn posted_on(&self) -> Option<&Arc<Connection>> {
+        match &self.client {
+            Client::Thread { connection, .. } if self.posted.load(Relaxed) != 0 => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer is there, and all that was written ahead of it.
+    pub(super) fn is_answered(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.outcome.is_some() && inner.load.is_idle()
+    }
+
+    /// Takes the answer of a message for which no thread waits.
+    pub(super) fn take_answer(&self) -> Option<Outcome> {
+        let mut inner = self.inner.lock();
+        let outcome = inner.outcome.take()?;
+        Some(with_fault(outcome, inner.fault))
+    }
+
+    /// Does what servers ask of the memory of a sender of which no thread waits. Process context, not
+    /// by two threads at a time.
+    pub(super) fn serve_posted(&self, memory: &Memory<'_>) {
+        loop {
+            let (requests, finished) = {
+                let mut inner = self.inner.lock();
+                (
+                    core::mem::take(&mut inner.requests),
+                    inner.outcome.is_some(),
+                )
+            };
+            if requests.is_empty() {
+                return;
+            }
+            if self.serve(requests, finished, memory, None).is_err() {
+                self.inner.lock().fault = true;
+            }
+        }
     }
 
     /// The sender leaves without having waited: what was asked of it is refused.

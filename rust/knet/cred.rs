@@ -94,6 +94,12 @@ unsafe impl Send for Cred {}
 unsafe impl Sync for Cred {}
 
 impl Cred {
+    /// The pointer for the C side.
+    #[inline]
+    pub(super) fn as_ptr(&self) -> *const bindings::cred {
+        self.0.as_ptr()
+    }
+
     /// The caller's. Process context.
     pub(crate) fn of_caller() -> Self {
         // INVARIANT: The helper takes a reference.

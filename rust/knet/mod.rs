@@ -11,6 +11,7 @@ pub(crate) mod cred;
 pub(crate) mod death;
 pub(crate) mod genl;
 pub(crate) mod lock;
+pub(crate) mod msg;
 pub(crate) mod net;
 pub(crate) mod netdev;
 pub(crate) mod packet;
@@ -29,6 +30,7 @@ pub(crate) mod trace;
 pub(crate) mod user;
 pub(crate) mod uts;
 pub(crate) mod wait;
+pub(crate) mod work;
 
 pub(crate) use alloc::{
     atomic_account,

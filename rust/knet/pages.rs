@@ -76,6 +76,24 @@ impl Held {
             ))
         }
     }
+
+    /// Fills the pages from their beginning on.
+    ///
+    /// # Safety
+    ///
+    /// They are our own, have as many bytes, and no frame refers to them yet.
+    unsafe fn fill(&self, bytes: &[u8]) {
+        // CAST: `alloc` checked the length.
+        // SAFETY: As the caller promises.
+        unsafe {
+            bindings::qnet_helper_pages_write(
+                self.as_ptr(),
+                0,
+                bytes.as_ptr().cast(),
+                bytes.len() as u32,
+            )
+        };
+    }
 }
 
 impl Clone for Held {
@@ -132,6 +150,18 @@ impl TxPages {
     fn copied_in(from: &UserBuf, offset: usize, len: usize, max_order: u32) -> Result<Self> {
         has(from, offset, len)?;
         let pages = Held::alloc(len, Context::Sleep, max_order)?;
+        let kept = from.read_kept(offset, len, |bytes| {
+            // SAFETY: They were allocated just now, for `len` bytes, and there are not more.
+            unsafe { pages.fill(bytes) };
+            bytes.len() == len
+        });
+        if let Some(complete) = kept {
+            return if complete {
+                Ok(Self::new(pages, len))
+            } else {
+                Err(EINVAL)
+            };
+        }
         from.walk(offset, len, |base, done, n| {
             // CAST: `done + n` is at most `len`, which was checked.
             // SAFETY: The pages have `len` bytes, and no frame refers to them yet.
@@ -153,16 +183,8 @@ impl TxPages {
     #[cfg(CONFIG_KUNIT = "y")]
     fn from_slice_in(bytes: &[u8], context: Context, max_order: u32) -> Result<Self> {
         let pages = Held::alloc(bytes.len(), context, max_order)?;
-        // CAST: `alloc` checked the length.
-        // SAFETY: The pages have as many bytes as the slice, and no frame refers to them yet.
-        unsafe {
-            bindings::qnet_helper_pages_write(
-                pages.as_ptr(),
-                0,
-                bytes.as_ptr().cast(),
-                bytes.len() as u32,
-            )
-        };
+        // SAFETY: They were allocated just now, for as many bytes.
+        unsafe { pages.fill(bytes) };
         Ok(Self::new(pages, bytes.len()))
     }
 

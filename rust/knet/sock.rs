@@ -8,12 +8,19 @@
 //!
 //! C header: [`include/linux/net.h`](srctree/include/linux/net.h)
 
-use super::net::Net;
+use super::{
+    cred::Cred,
+    msg::Msg,
+    net::Net,
+    pid::Pid,
+    timer::now_ns, //
+};
 use crate::sys::bindings;
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     mem::ManuallyDrop,
+    ptr::NonNull,
     slice, //
 };
 use kernel::{
@@ -44,11 +51,27 @@ pub(crate) trait Socket: Sized + Send + Sync + 'static {
     /// The last file is gone. Process context.
     fn release(self: &Arc<Self>);
 
-    /// `bind()`, with the address as given.
-    fn bind(self: &Arc<Self>, addr: &[u8]) -> Result;
+    /// `bind()`, with the address as given. `bell` is the socket's.
+    fn bind(self: &Arc<Self>, bell: Bell, addr: &[u8]) -> Result;
 
-    /// `connect()`, with the address as given; `flags` are the file's.
-    fn connect(self: &Arc<Self>, addr: &[u8], flags: c_int) -> Result;
+    /// `connect()`, with the address as given; `flags` are the file's, and `bell` is the socket's.
+    fn connect(self: &Arc<Self>, bell: Bell, addr: &[u8], flags: c_int) -> Result;
+
+    /// `sendmsg()`, and what else sends. It may sleep until `deadline`, a time of
+    /// [`now_ns`](super::timer::now_ns); 0: not at all; and fails with `ETIMEDOUT` then, of which the
+    /// program is told as of `EAGAIN`. How many bytes were sent.
+    fn sendmsg(self: &Arc<Self>, msg: &mut Msg<'_>, deadline: Option<u64>) -> Result<usize>;
+
+    /// `recvmsg()`, and what else receives, likewise.
+    fn recvmsg(
+        self: &Arc<Self>,
+        msg: &mut Msg<'_>,
+        flags: u32,
+        deadline: Option<u64>,
+    ) -> Result<usize>;
+
+    /// What a `poll()` is told. What becomes possible later is rung by the [`Bell`].
+    fn poll(&self) -> Ready;
 
     /// `getsockname()`, or `getpeername()` with `peer`. `out` is zero; the length is returned.
     fn name(&self, peer: bool, out: &mut [u8; 128]) -> Result<usize>;
@@ -57,6 +80,85 @@ pub(crate) trait Socket: Sized + Send + Sync + 'static {
     ///
     /// Results that do not fit an `int` are `EOVERFLOW`.
     fn ioctl(self: &Arc<Self>, cmd: u32, arg: usize) -> Result<isize>;
+}
+
+/// What may be done with a socket without sleeping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ready {
+    /// Receiving.
+    pub(crate) receive: bool,
+    /// Sending.
+    pub(crate) send: bool,
+    /// Nothing any more: the other end is gone.
+    pub(crate) hung_up: bool,
+}
+
+impl Ready {
+    fn bits(self) -> c_uint {
+        let bit = |is: bool, bit: c_uint| if is { bit } else { 0 };
+        bit(self.receive, bindings::qnet_poll_QNET_POLL_IN)
+            | bit(self.send, bindings::qnet_poll_QNET_POLL_OUT)
+            | bit(self.hung_up, bindings::qnet_poll_QNET_POLL_HUP)
+    }
+}
+
+/// By which who polls a socket is woken.
+///
+/// # Invariants
+///
+/// It owns a reference to a `struct sock` of ours.
+pub(crate) struct Bell(NonNull<bindings::sock>);
+
+// SAFETY: A `struct sock` may be used by any thread, as far as the helpers do.
+unsafe impl Send for Bell {}
+// SAFETY: As above.
+unsafe impl Sync for Bell {}
+
+impl Bell {
+    /// # Safety
+    ///
+    /// `sock` is a socket of ours, and a file of it is held.
+    unsafe fn of(sock: *mut bindings::socket) -> Self {
+        // INVARIANT: The helper takes a reference.
+        // SAFETY: As the caller promises; such a socket has a `struct sock`.
+        Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_sock_hold(sock)) })
+    }
+
+    /// Wakes who polls the socket: what `ready` says may be possible now. Legal in softirq; no lock may
+    /// be held.
+    #[inline]
+    pub(crate) fn ring(&self, ready: Ready) {
+        // SAFETY: By the invariant it is held.
+        unsafe { bindings::qnet_helper_sock_ring(self.0.as_ptr(), ready.bits()) }
+    }
+
+    /// How many bytes may wait for the socket, as SO_RCVBUF says. Any context.
+    pub(crate) fn rcvbuf(&self) -> usize {
+        // SAFETY: By the invariant it is held.
+        unsafe { bindings::qnet_helper_sock_rcvbuf(self.0.as_ptr()) as usize }
+    }
+
+    /// The socket is connected to that process, as SO_PEERCRED tells. Process context.
+    pub(crate) fn peer_is(&self, pid: &Pid, cred: &Cred) {
+        // SAFETY: By the invariant it is held, and so are the others.
+        unsafe { bindings::qnet_helper_sock_set_peer(self.0.as_ptr(), pid.as_ptr(), cred.as_ptr()) }
+    }
+}
+
+impl Clone for Bell {
+    fn clone(&self) -> Self {
+        // INVARIANT: The helper takes one more reference.
+        // SAFETY: By the invariant it is held.
+        unsafe { bindings::qnet_helper_sock_get(self.0.as_ptr()) };
+        Self(self.0)
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant the reference is ours.
+        unsafe { bindings::qnet_helper_sock_put(self.0.as_ptr()) }
+    }
 }
 
 /// The kernel's tables of a family.
@@ -176,8 +278,9 @@ impl<S: Socket> Family<S> {
             gettstamp: Some(bindings::sock_gettstamp),
             listen: Some(bindings::sock_no_listen),
             shutdown: Some(bindings::sock_no_shutdown),
-            sendmsg: Some(bindings::sock_no_sendmsg),
-            recvmsg: Some(bindings::sock_no_recvmsg),
+            sendmsg: Some(sendmsg::<S>),
+            recvmsg: Some(recvmsg::<S>),
+            poll: Some(poll::<S>),
             mmap: Some(bindings::sock_no_mmap),
             ..pin_init::zeroed()
         }
@@ -283,8 +386,8 @@ unsafe extern "C" fn bind<S: Socket>(
     len: c_int,
 ) -> c_int {
     // SAFETY: As the kernel promises.
-    let (object, addr) = unsafe { (object::<S>(sock), address(addr, len)) };
-    from_result(|| object.bind(addr).map(|()| 0))
+    let (object, bell, addr) = unsafe { (object::<S>(sock), Bell::of(sock), address(addr, len)) };
+    from_result(|| object.bind(bell, addr).map(|()| 0))
 }
 
 /// # Safety
@@ -297,8 +400,91 @@ unsafe extern "C" fn connect<S: Socket>(
     flags: c_int,
 ) -> c_int {
     // SAFETY: As the kernel promises.
-    let (object, addr) = unsafe { (object::<S>(sock), address(addr, len)) };
-    from_result(|| object.connect(addr, flags).map(|()| 0))
+    let (object, bell, addr) = unsafe { (object::<S>(sock), Bell::of(sock), address(addr, len)) };
+    from_result(|| object.connect(bell, addr, flags).map(|()| 0))
+}
+
+/// Until when a call on a socket may wait.
+///
+/// # Safety
+///
+/// `sock` is a socket of ours, and a file of it is held.
+unsafe fn deadline(sock: *mut bindings::socket, sends: bool, flags: c_uint) -> Option<u64> {
+    // SAFETY: As the caller promises.
+    match unsafe { bindings::qnet_helper_sock_wait_ns(sock, sends, flags) } {
+        u64::MAX => None,
+        0 => Some(0),
+        ns => Some(now_ns().saturating_add(ns)),
+    }
+}
+
+/// What a program is told of a call that waited until `deadline`, as by other sockets.
+fn told(result: Result<usize>, deadline: Option<u64>) -> c_int {
+    let result = result.map_err(|error| match error {
+        ETIMEDOUT if deadline.is_some() => EAGAIN,
+        // Nothing was done, so that the call may be repeated.
+        EINTR if deadline.is_none() => ERESTARTSYS,
+        error => error,
+    });
+    // A message has not as many bytes.
+    from_result(|| c_int::try_from(result?).map_err(|_| EOVERFLOW))
+}
+
+/// # Safety
+///
+/// Called by the kernel for a socket of ours, with a message header of its own.
+unsafe extern "C" fn sendmsg<S: Socket>(
+    sock: *mut bindings::socket,
+    header: *mut bindings::msghdr,
+    _len: usize,
+) -> c_int {
+    // SAFETY: As the kernel promises.
+    let (object, msg) = unsafe { (object::<S>(sock), Msg::from_raw(header)) };
+    let Some(mut msg) = msg else {
+        return EINVAL.to_errno();
+    };
+    // SAFETY: As the kernel promises.
+    let deadline = unsafe { deadline(sock, true, msg.flags()) };
+    told(object.sendmsg(&mut msg, deadline), deadline)
+}
+
+/// # Safety
+///
+/// Called by the kernel for a socket of ours, with a message header of its own.
+unsafe extern "C" fn recvmsg<S: Socket>(
+    sock: *mut bindings::socket,
+    header: *mut bindings::msghdr,
+    _len: usize,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: As the kernel promises.
+    let (object, msg) = unsafe { (object::<S>(sock), Msg::from_raw(header)) };
+    let Some(mut msg) = msg else {
+        return EINVAL.to_errno();
+    };
+    // CAST: Flags are bits.
+    let flags = flags as u32;
+    // SAFETY: As the kernel promises.
+    let deadline = unsafe { deadline(sock, false, flags) };
+    told(object.recvmsg(&mut msg, flags, deadline), deadline)
+}
+
+/// # Safety
+///
+/// Called by the kernel for a socket of ours, with a file of it that is held.
+unsafe extern "C" fn poll<S: Socket>(
+    file: *mut bindings::file,
+    sock: *mut bindings::socket,
+    table: *mut bindings::poll_table_struct,
+) -> bindings::__poll_t {
+    // Before the look at what is possible: what comes after that rings.
+    // SAFETY: As the kernel promises.
+    let object = unsafe {
+        bindings::qnet_helper_sock_poll(file, sock, table);
+        object::<S>(sock)
+    };
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_poll_mask(object.poll().bits()) }
 }
 
 /// # Safety

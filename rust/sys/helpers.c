@@ -24,6 +24,7 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
+#include <qnet.h>
 
 #include "helpers.h"
 
@@ -481,6 +482,7 @@ int qnet_helper_sock_attach(struct net *net, struct socket *sock, int family,
 	sock->state = SS_UNCONNECTED;
 	sock->ops = ops;
 	sock_init_data(sock, sk);
+	sk->sk_rcvbuf = QNET_RCVBUF;
 	container_of(sk, struct qnet_sock, sk)->data = data;
 	return 0;
 }

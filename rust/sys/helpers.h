@@ -136,6 +136,46 @@ int qnet_helper_sock_attach(struct net *net, struct socket *sock, int family,
 			    bool kern, void *data);
 void *qnet_helper_sock_detach(struct socket *sock);
 
+/**
+ * enum qnet_poll - what may be done with a socket
+ * @QNET_POLL_IN: receive
+ * @QNET_POLL_OUT: send
+ * @QNET_POLL_HUP: nothing any more
+ */
+enum qnet_poll {
+	QNET_POLL_IN = 1,
+	QNET_POLL_OUT = 2,
+	QNET_POLL_HUP = 4,
+};
+
+struct qnet_iov;
+
+unsigned int qnet_helper_msg_part_count(const struct msghdr *msg);
+void qnet_helper_msg_parts(const struct msghdr *msg, struct qnet_iov *parts);
+int qnet_helper_msg_control(struct msghdr *msg, int type, void *to, size_t size);
+bool qnet_helper_msg_has_room(const struct msghdr *msg, size_t size);
+int qnet_helper_msg_put(struct msghdr *msg, int type, void *data, int size);
+unsigned int qnet_helper_msg_flags(const struct msghdr *msg);
+void qnet_helper_msg_truncated(struct msghdr *msg);
+bool qnet_helper_msg_has_name(const struct msghdr *msg);
+u64 qnet_helper_sock_wait_ns(struct socket *sock, bool sends, unsigned int flags);
+void qnet_helper_sock_poll(struct file *file, struct socket *sock,
+			   struct poll_table_struct *table);
+unsigned int qnet_helper_poll_mask(unsigned int what);
+void qnet_helper_sock_ring(struct sock *sk, unsigned int what);
+struct sock *qnet_helper_sock_hold(struct socket *sock);
+void qnet_helper_sock_get(struct sock *sk);
+void qnet_helper_sock_put(struct sock *sk);
+unsigned int qnet_helper_sock_rcvbuf(const struct sock *sk);
+void qnet_helper_sock_set_peer(struct sock *sk, struct pid *pid,
+			       const struct cred *cred);
+
+/* --- work --- */
+
+int qnet_helper_work_begin(void);
+void qnet_helper_work_end(void);
+struct workqueue_struct *qnet_helper_workqueue(void);
+
 /* --- network devices --- */
 
 /**

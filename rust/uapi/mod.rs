@@ -46,6 +46,10 @@ pub(crate) const QNET_PULSE_THREADDEATH: i8 = bindings::QNET_PULSE_THREADDEATH a
 pub(crate) const QNET_PULSE_COIDDEATH: i8 = bindings::QNET_PULSE_COIDDEATH as i8;
 /// In the flags of a message: its client wants to leave.
 pub(crate) const QNET_MI_UNBLOCK_REQ: i16 = bindings::QNET_MI_UNBLOCK_REQ as i16;
+/// A time-out runs while the call is SEND-blocked.
+pub(crate) const QNET_TIMEOUT_SEND: u32 = bindings::QNET_TIMEOUT_SEND;
+/// The same for RECEIVE-blocked.
+pub(crate) const QNET_TIMEOUT_RECEIVE: u32 = bindings::QNET_TIMEOUT_RECEIVE;
 /// A time-out tells a moment and not how long.
 pub(crate) const QNET_TIMEOUT_ABSOLUTE: u32 = bindings::QNET_TIMEOUT_ABSOLUTE;
 /// A receiver wants pulses alone.
@@ -80,6 +84,20 @@ pub(crate) const QNET_ESRVRFAULT: c_int = bindings::QNET_ESRVRFAULT as c_int;
 pub(crate) const QNET_ENOREMOTE: c_int = bindings::QNET_ENOREMOTE as c_int;
 /// The number of this interface.
 pub(crate) const QNET_ABI_VERSION: u32 = bindings::QNET_ABI_VERSION;
+/// What a control message of `sendmsg()` or `recvmsg()` is.
+pub(crate) const QNET_CM_POST: u32 = bindings::QNET_CM_POST;
+/// See [`QNET_CM_POST`].
+pub(crate) const QNET_CM_ANSWER: u32 = bindings::QNET_CM_ANSWER;
+/// See [`QNET_CM_POST`].
+pub(crate) const QNET_CM_RECEIVED: u32 = bindings::QNET_CM_RECEIVED;
+/// See [`QNET_CM_POST`].
+pub(crate) const QNET_CM_REPLY: u32 = bindings::QNET_CM_REPLY;
+/// The most bytes of a message that is sent without waiting, and of its reply.
+pub(crate) const QNET_POST_MAX: usize = bindings::QNET_POST_MAX as usize;
+/// Bytes of messages of other nodes that may wait in a channel, if its socket says nothing else.
+pub(crate) const QNET_RCVBUF: usize = bindings::QNET_RCVBUF as usize;
+/// How many bytes there are for its reply when nothing is said.
+pub(crate) const QNET_POST_ROOM: u32 = bindings::QNET_POST_ROOM;
 /// The letter of the ioctls.
 pub(crate) const QNET_IOC_MAGIC: u32 = bindings::QNET_IOC_MAGIC as u32;
 
@@ -436,5 +454,43 @@ mirror! {
         nd: u32,
         reserved: u32,
         timeout: Timeout,
+    }
+}
+
+mirror! {
+    /// How a message is sent without waiting.
+    Post = qnet_cm_post {
+        cookie: u64,
+        room: u32,
+        coid: i32,
+    }
+}
+
+mirror! {
+    /// How such a message was answered.
+    Answer = qnet_cm_answer {
+        cookie: u64,
+        status: i64,
+        error: i32,
+        reserved: u32,
+    }
+}
+
+mirror! {
+    /// What `recvmsg()` on a channel got.
+    Received = qnet_cm_received {
+        rcvid: i32,
+        reserved: u32,
+        info: MsgInfo,
+        pulse: Pulse,
+    }
+}
+
+mirror! {
+    /// What `sendmsg()` on a channel answers.
+    Replied = qnet_cm_reply {
+        rcvid: i32,
+        error: i32,
+        status: i64,
     }
 }

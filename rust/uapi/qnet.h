@@ -413,6 +413,52 @@ struct qnet_node_name {
 	struct qnet_timeout	timeout;	/* states is 0: no time-out */
 };
 
+/*
+ * sendmsg(), recvmsg() and poll(): messages without a thread that waits.
+ *
+ * On a connection, sendmsg() sends a message and does not wait for the reply,
+ * which recvmsg() gets, one at a time; on a channel, recvmsg() is MsgReceive
+ * and sendmsg() is MsgReply or MsgError. The control messages have this level.
+ * A channel wants room for QNET_CM_RECEIVED, and QNET_CM_REPLY.
+ */
+#define SOL_QNET		0x8204
+
+#define QNET_CM_POST		1	/* sendmsg() on a connection, may be absent */
+#define QNET_CM_ANSWER		2	/* recvmsg() on a connection, if there is room */
+#define QNET_CM_RECEIVED	3	/* recvmsg() on a channel */
+#define QNET_CM_REPLY		4	/* sendmsg() on a channel */
+
+#define QNET_POST_MAX		65536	/* bytes of such a message */
+#define QNET_POST_ROOM		8192	/* bytes for the reply, when nothing is said */
+/* Bytes of messages of other nodes that wait in a channel: SO_RCVBUF at first. */
+#define QNET_RCVBUF		8388608
+
+struct qnet_cm_post {
+	__u64	cookie;		/* comes back with the answer */
+	__u32	room;		/* bytes for the reply, not above QNET_POST_MAX */
+	__s32	coid;		/* the caller's name for the connection */
+};
+
+struct qnet_cm_answer {
+	__u64	cookie;
+	__s64	status;		/* what the server replied */
+	__s32	error;		/* 0, or the errno number of a message that failed */
+	__u32	reserved;
+};
+
+struct qnet_cm_received {
+	__s32			rcvid;	/* 0: a pulse */
+	__u32			reserved;
+	struct qnet_msg_info	info;	/* of a message */
+	struct qnet_pulse	pulse;
+};
+
+struct qnet_cm_reply {
+	__s32	rcvid;
+	__s32	error;		/* not 0: as in struct qnet_error, without data */
+	__s64	status;		/* what MsgSend returns */
+};
+
 #define QNET_IOC_MAGIC		'q'
 #define QNET_IOC_VERSION	_IOWR(QNET_IOC_MAGIC, 0, struct qnet_version)
 #define QNET_IOC_SEND		_IOWR(QNET_IOC_MAGIC, 1, struct qnet_send)

@@ -257,6 +257,11 @@ impl Load {
         Ok(())
     }
 
+    /// Whether nothing is outstanding.
+    pub fn is_idle(&self) -> bool {
+        self.reads == 0 && self.queued == 0
+    }
+
     /// A write was copied.
     pub fn write_done(&mut self, nbytes: u64) {
         self.queued = self.queued.saturating_sub(cost(nbytes));

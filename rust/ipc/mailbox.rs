@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Messages of a connection for whose answers no thread waits: they were sent by `sendmsg()`, and
+//! `recvmsg()` gets the answers.
+//!
+//! What a server wants of the sender's memory is served from the kernel's, by the module's workqueue.
+
+use super::{
+    connection::Request,
+    transaction::{
+        Outcome,
+        Payload,
+        Transaction, //
+    },
+};
+use crate::knet::{
+    atomic_account,
+    lock::SpinLockBh,
+    new_spinlock_bh,
+    wait::{
+        Wait,
+        WaitQueue, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
+/// The most messages of one connection that are under way, or answered and not yet got.
+const MOST: usize = 256;
+
+/// A message for whose answer no thread waits.
+pub(crate) struct Posted {
+    /// The message.
+    pub(super) transaction: Arc<Transaction>,
+    /// This node's handle for it, if it went to another node, else 0.
+    pub(super) handle: u32,
+    /// The sender's name for it.
+    pub(crate) cookie: u64,
+    /// In the kernel's memory: its bytes, if it went to another node, and what the server has
+    /// written ahead of its reply.
+    pub(crate) request: Request,
+}
+
+impl Posted {
+    /// The message, which nobody else may know yet.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn new(
+        transaction: &Arc<Transaction>,
+        handle: u32,
+        cookie: u64,
+        request: Request,
+    ) -> Result<Arc<Self>> {
+        transaction.is_posted();
+        let posted = Self {
+            transaction: transaction.clone(),
+            handle,
+            cookie,
+            request,
+        };
+        Ok(Arc::new(posted, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Counts `n` bytes of the answer that were copied to a program.
+    pub(crate) fn count_copied(&self, data: &Payload, n: usize) {
+        data.count_copied(self.transaction.node(), n);
+    }
+}
+
+/// What changes, under the mailbox's lock.
+struct Inner {
+    posted: KVec<Arc<Posted>>,
+    /// Places that were promised to messages that are about to be sent.
+    promised: usize,
+}
+
+/// The messages of a connection for whose answers no thread waits.
+#[pin_data]
+pub(crate) struct Mailbox {
+    #[pin]
+    inner: SpinLockBh<Inner>,
+    /// Threads wait here for answers, and for places.
+    #[pin]
+    came: WaitQueue,
+    /// 1: the way to the other node was blocked when somebody wanted to send.
+    blocked: Atomic<u32>,
+}
+
+/// The place of one message in a mailbox.
+pub(super) struct Place<'a>(&'a Mailbox);
+
+impl Place<'_> {
+    /// Puts the message there. Process context.
+    ///
+    /// Errors: `ENOMEM`.
+    pub(super) fn put(self, posted: Arc<Posted>) -> Result {
+        self.0
+            .inner
+            .lock()
+            .posted
+            .push(posted, atomic_account())
+            .map_err(Error::from)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.inner.lock().promised -= 1;
+    }
+}
+
+impl Mailbox {
+    /// An empty one.
+    pub(super) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            inner <- new_spinlock_bh!(Inner {
+                posted: KVec::new(),
+                promised: 0,
+            }),
+            came <- WaitQueue::new(),
+            blocked: Atomic::new(0),
+        })
+    }
+
+    /// Waits for a place for one message more, until `deadline`. Process context.
+    ///
+    /// Errors: `ETIMEDOUT`, `EINTR`.
+    pub(super) fn place(&self, deadline: Option<u64>) -> Result<Place<'_>> {
+        let mut inner = self.inner.lock();
+        while inner.posted.len() + inner.promised >= MOST {
+            match self.came.wait(&mut inner, deadline) {
+                Wait::Woken => {}
+                Wait::TimedOut => return Err(ETIMEDOUT),
+                Wait::Signal => return Err(EINTR),
+            }
+        }
+        inner.promised += 1;
+        Ok(Place(self))
+    }
+
+    /// Takes a message out again that could not be sent. Process context.
+    pub(super) fn remove(&self, transaction: &Arc<Transaction>) {
+        let removed = {
+            let mut inner = self.inner.lock();
+            let place = inner
+                .posted
+                .iter()
+                .position(|posted| Arc::ptr_eq(&posted.transaction, transaction));
+            place.and_then(|place| inner.posted.remove(place).ok())
+        };
+        drop(removed);
+        self.came.wake_all();
+    }
+
+    /// Waits for an answer until `deadline`, or until `over`, and takes it: of several that which was
+    /// sent first. `None` when it is over. Process context.
+    ///
+    /// Errors: `ETIMEDOUT`, `EINTR`.
+    pub(super) fn take(
+        &self,
+        deadline: Option<u64>,
+        over: impl Fn() -> bool,
+    ) -> Result<Option<(Arc<Posted>, Outcome)>> {
+        let taken = {
+            let mut inner = self.inner.lock();
+            loop {
+                let place = inner
+                    .posted
+                    .iter()
+                    .position(|posted| posted.transaction.is_answered());
+                if let Some(posted) = place.and_then(|place| inner.posted.remove(place).ok()) {
+                    break posted;
+                }
+                if over() {
+                    return Ok(None);
+                }
+                match self.came.wait(&mut inner, deadline) {
+                    Wait::Woken => {}
+                    Wait::TimedOut => return Err(ETIMEDOUT),
+                    Wait::Signal => return Err(EINTR),
+                }
+            }
+        };
+        // Somebody may wait for its place.
+        self.came.wake_all();
+        let outcome = taken.transaction.take_answer();
+        Ok(outcome.map(|outcome| (taken, outcome)))
+    }
+
+    /// Whether there is an answer, and whether there is room.
+    pub(super) fn ready(&self) -> (bool, bool) {
+        let inner = self.inner.lock();
+        let answered = inner
+            .posted
+            .iter()
+            .any(|posted| posted.transaction.is_answered());
+        let room = inner.posted.len() + inner.promised < MOST;
+        (answered, room && self.blocked.load(Relaxed) == 0)
+    }
+
+    /// Wakes who waits for an answer, or for a place. Legal in softirq; no lock may be held.
+    pub(super) fn changed(&self) {
+        // Who has looked before the change is in the queue when the lock is free.
+        drop(self.inner.lock());
+        self.came.wake_all();
+    }
+
+    /// Takes all messages out. Process context.
+    pub(super) fn take_all(&self) -> KVec<Arc<Posted>> {
+        let posted = core::mem::take(&mut self.inner.lock().posted);
+        self.came.wake_all();
+        posted
+    }
+
+    /// The way to the other node is blocked, or is not.
+    pub(super) fn block(&self, blocked: bool) {
+        self.blocked.store(u32::from(blocked), Relaxed);
+    }
+
+    /// Does what servers want of the senders' memory. Process context, not by two threads at a time.
+    pub(super) fn serve(&self) {
+        let mut place = 0;
+        loop {
+            let next = self.inner.lock().posted.get(place).cloned();
+            let Some(posted) = next else {
+                return;
+            };
+            posted
+                .transaction
+                .serve_posted(&posted.request.memory(None));
+            place += 1;
+        }
+    }
+}
