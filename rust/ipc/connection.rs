@@ -1261,7 +1261,9 @@ impl Connection {
         let mine = self.of_caller()?;
         let (posted, outcome) = mine
             .mailbox
-            .take(deadline, || mine.is_dead())?
+            .take(deadline, |under_way| {
+                mine.is_dead() || (!under_way && mine.is_cut_off())
+            })?
             .ok_or(EBADF)?;
         if posted.handle != 0 {
             mine.forget_send(posted.handle);

@@ -160,14 +160,15 @@ impl Mailbox {
         self.came.wake_all();
     }
 
-    /// Waits for an answer until `deadline`, or until `over`, and takes it: of several that which was
-    /// sent first. `None` when it is over. Process context.
+    /// Waits for an answer until `deadline`, and takes it: of several that to the message which was
+    /// sent first. `None` when there is none and `over`, which is told whether messages are under way,
+    /// says that nothing more will come. Process context.
     ///
     /// Errors: `ETIMEDOUT`, `EINTR`.
     pub(super) fn take(
         &self,
         deadline: Option<u64>,
-        over: impl Fn() -> bool,
+        over: impl Fn(bool) -> bool,
     ) -> Result<Option<(Arc<Posted>, Outcome)>> {
         let taken = {
             let mut inner = self.inner.lock();
@@ -179,7 +180,7 @@ impl Mailbox {
                 if let Some(posted) = place.and_then(|place| inner.posted.remove(place).ok()) {
                     break posted;
                 }
-                if over() {
+                if over(!inner.posted.is_empty()) {
                     return Ok(None);
                 }
                 match self.came.wait(&mut inner, deadline) {

@@ -11,8 +11,8 @@
 //! The mutex of [`priority`] is taken before any of the spinlocks, with none of them held.
 //! `Connection::state` > `Transaction::inner`; a table of [virtual threads](vtids) (that of a
 //! process, or of the node) > a connection's list of them, and > `Transaction::inner`;
-//! `Channel::inner` > `Transaction::inner`; a [mailbox](mailbox)'s lock > `Connection::state` and
-//! > `Transaction::inner`. `Transaction::inner` > the calling thread's own siglock.
+//! `Channel::inner` > `Transaction::inner`; a [mailbox](mailbox)'s lock > `Connection::state`,
+//! `Channel::inner` and `Transaction::inner`. `Transaction::inner` > the calling thread's own siglock.
 //! Otherwise all locks here are leaves: none is held while another is taken. What spans two objects is done in an order that leaves no gap instead. A transaction that waits for another node is put into the
 //! table first and its connection is looked at after that, while who ends a connection marks it
 //! first and searches the table after that: one of the two sees the other.

@@ -674,6 +674,75 @@ pub const QNET_IOC_REMOTE_ND: u32 = ioc(IOC_READ | IOC_WRITE, 21, size_of::<qnet
 /// Gives back the number of a client that has left: [`qnet_free_scoid`].
 pub const QNET_IOC_FREE_SCOID: u32 = ioc(IOC_WRITE, 22, size_of::<qnet_free_scoid>());
 
+/// The level of the control messages of `sendmsg()` and `recvmsg()`.
+pub const SOL_QNET: i32 = 0x8204;
+/// [`qnet_cm_post`], by `sendmsg()` on a connection; it may be absent.
+pub const QNET_CM_POST: i32 = 1;
+/// [`qnet_cm_answer`], by `recvmsg()` on a connection, if there is room.
+pub const QNET_CM_ANSWER: i32 = 2;
+/// [`qnet_cm_received`], by `recvmsg()` on a channel.
+pub const QNET_CM_RECEIVED: i32 = 3;
+/// [`qnet_cm_reply`], by `sendmsg()` on a channel.
+pub const QNET_CM_REPLY: i32 = 4;
+/// Bytes of a message that `sendmsg()` sends, and of its reply.
+pub const QNET_POST_MAX: u32 = 65536;
+/// Bytes for the reply of such a message, when nothing is said.
+pub const QNET_POST_ROOM: u32 = 8192;
+/// Bytes of messages of other nodes that wait in a channel: `SO_RCVBUF` at first.
+pub const QNET_RCVBUF: u32 = 8_388_608;
+
+/// [`QNET_CM_POST`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_cm_post {
+    /// Comes back with the answer.
+    pub cookie: u64,
+    /// Bytes for the reply, not above [`QNET_POST_MAX`].
+    pub room: u32,
+    /// The caller's name for the connection.
+    pub coid: i32,
+}
+
+/// [`QNET_CM_ANSWER`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_cm_answer {
+    /// Of the message.
+    pub cookie: u64,
+    /// What the server replied.
+    pub status: i64,
+    /// 0, or the errno number of a message that failed.
+    pub error: i32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// [`QNET_CM_RECEIVED`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_cm_received {
+    /// 0: a pulse.
+    pub rcvid: i32,
+    /// 0.
+    pub reserved: u32,
+    /// Of a message.
+    pub info: qnet_msg_info,
+    /// The pulse.
+    pub pulse: qnet_pulse,
+}
+
+/// [`QNET_CM_REPLY`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct qnet_cm_reply {
+    /// What is answered.
+    pub rcvid: i32,
+    /// Not 0: as in [`qnet_error`], without data.
+    pub error: i32,
+    /// What MsgSend returns.
+    pub status: i64,
+}
+
 /// The name of the generic netlink family.
 pub const QNET_GENL_NAME: &str = "qnet";
 /// Its version.

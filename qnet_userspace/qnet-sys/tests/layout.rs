@@ -102,6 +102,10 @@ fn table() -> Table {
         qnet_connection_info { size, flags, nd, pid, chid, scoid, coid, reserved }
         qnet_coid { size, coid }
         qnet_free_scoid { size, scoid }
+        qnet_cm_post { cookie, room, coid }
+        qnet_cm_answer { cookie, status, error, reserved }
+        qnet_cm_received { rcvid, reserved, info, pulse }
+        qnet_cm_reply { rcvid, error, status }
         qnet_access { size, flags, uid, gid, mode, reserved }
         qnet_signal { size, flags, nd, pid, tid, signo, code, reserved, value, timeout }
         qnet_remote_nd { size, flags, remote_nd, local_nd, nd, reserved, timeout }
@@ -123,6 +127,8 @@ fn table() -> Table {
         QNET_IOC_WRITE QNET_IOC_SEND_PULSE QNET_IOC_INFO QNET_IOC_CURRENT QNET_IOC_KEYDATA
         QNET_IOC_DELIVER QNET_IOC_CLIENT_INFO QNET_IOC_CONNECTION_INFO QNET_IOC_COID
         QNET_IOC_ACCESS QNET_IOC_SIGNAL QNET_IOC_REMOTE_ND QNET_IOC_FREE_SCOID
+        SOL_QNET QNET_CM_POST QNET_CM_ANSWER QNET_CM_RECEIVED QNET_CM_REPLY QNET_POST_MAX
+        QNET_POST_ROOM QNET_RCVBUF
         QNET_TIMEOUT_ABSOLUTE QNET_GENL_VERSION
         QNET_CMD_OPTION_SET QNET_CMD_OPTION_GET QNET_CMD_LINK_ADD QNET_CMD_LINK_DEL
         QNET_CMD_LINK_GET QNET_CMD_NODE_GET QNET_CMD_MAX QNET_A_OPTION QNET_A_VALUE QNET_A_IFNAME

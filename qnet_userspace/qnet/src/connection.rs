@@ -19,6 +19,8 @@ use std::{
 };
 
 use qnet_sys::{
+    qnet_cm_answer,
+    qnet_cm_post,
     qnet_connection_info,
     sockaddr_qnet, //
 };
@@ -159,6 +161,15 @@ impl ConnectionOptions {
     }
 }
 
+/// The answer of a message that was [posted](Connection::post).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// The cookie of the message.
+    pub cookie: u64,
+    /// What the server replied, or why the message failed.
+    pub result: Result<Reply>,
+}
+
 /// A connection of this process to a channel.
 ///
 /// Any number of threads may send on it at once. A child of fork that uses it becomes a client of
@@ -209,6 +220,39 @@ impl Connection {
         Ok(Reply {
             status: sent.status,
             len: sent.replied as usize,
+        })
+    }
+
+    /// Sends `message` and does not wait for the reply, for which `room` bytes are kept:
+    /// [`collect`](Self::collect) gets it, and `cookie` with it. The descriptor can be polled: it is
+    /// readable when there is an answer, and writable when this does not block; with `O_NONBLOCK` this
+    /// fails with [`EAGAIN`](Error::EAGAIN) otherwise.
+    ///
+    /// The message has [`QNET_POST_MAX`](qnet_sys::QNET_POST_MAX) bytes at the most.
+    pub fn post(&self, message: &[u8], room: u32, cookie: u64) -> Result<()> {
+        let post = qnet_cm_post {
+            cookie,
+            room,
+            coid: self.coid,
+        };
+        raw::sendmsg(self.socket.as_fd(), message, Some(&post), 0).map(drop)
+    }
+
+    /// Gets the answer of a message that was [posted](Self::post), the oldest one that was answered,
+    /// and waits for one unless the descriptor has `O_NONBLOCK`. What it says of itself is in the
+    /// result; this fails when there is none to get.
+    pub fn collect(&self, reply: &mut [u8]) -> Result<Collected> {
+        let got: raw::Got<qnet_cm_answer> = raw::recvmsg(self.socket.as_fd(), reply, 0)?;
+        let answer = got.control.ok_or(Error::ENOTSUP)?;
+        Ok(Collected {
+            cookie: answer.cookie,
+            result: match answer.error {
+                0 => Ok(Reply {
+                    status: answer.status,
+                    len: got.len,
+                }),
+                error => Err(Error::from_errno(error)),
+            },
         })
     }
 

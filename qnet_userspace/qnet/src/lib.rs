@@ -52,6 +52,7 @@ pub use channel::{
 };
 pub use client::ClientInfo;
 pub use connection::{
+    Collected,
     Connection,
     ConnectionInfo,
     ConnectionOptions,

@@ -8,6 +8,7 @@ mod buffer;
 mod event;
 mod message;
 mod node;
+mod posted;
 mod socket;
 
 use std::{
@@ -50,6 +51,12 @@ pub use self::{
         ndtostr,
         remote_nd,
         strtond, //
+    },
+    posted::{
+        recvmsg,
+        sendmsg,
+        Control,
+        Got, //
     },
     socket::{
         bind,

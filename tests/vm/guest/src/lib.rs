@@ -16,6 +16,7 @@ pub mod script;
 pub mod server;
 pub mod sys;
 pub mod tap;
+pub mod uring;
 pub mod world;
 
 /// The result of a test or of a program's step.

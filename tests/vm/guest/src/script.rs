@@ -83,6 +83,9 @@ operations! {
     /// Keep the event that follows the head, as `event()` packs it, until `Fire`; reply what
     /// MsgVerifyEvent says of it, as status.
     Register = 23,
+    /// Let messages of other nodes that wait in the work channel have as many bytes as the argument says
+    /// (SO_RCVBUF), and reply how that went.
+    ReceiveBuffer = 24,
     /// Reply who the client is, as `struct qnet_client_info` says from `ngroups` on without the
     /// address, and then the groups.
     ClientInfo = 60,

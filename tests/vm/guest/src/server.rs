@@ -252,6 +252,10 @@ impl Server {
                 Ok(info) => message.reply(0, &info),
                 Err(error) => message.error(error),
             },
+            Op::ReceiveBuffer => {
+                let set = sys::set_option(&self.work, libc::SO_RCVBUF, argument as i32);
+                message.reply(set.map_or(-1, |()| 0), &[])
+            }
             Op::Register => self.register(message, request.rest),
             Op::Pushed => {
                 let stored = message.len();

@@ -116,6 +116,117 @@ pub fn socket(family: c_int, kind: c_int, protocol: c_int) -> Result<OwnedFd, Er
     Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
 }
 
+/// What of `events` may be done with a descriptor, once something of it may, within `patience`.
+pub fn poll(fd: &impl AsRawFd, events: i16, patience: Duration) -> Result<i16, Error> {
+    let mut one = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    // SAFETY: There is one structure.
+    checked(unsafe { libc::poll(&mut one, 1, patience.as_millis() as c_int) })?;
+    Ok(one.revents)
+}
+
+/// An epoll descriptor.
+#[derive(Debug)]
+pub struct Epoll(OwnedFd);
+
+impl Epoll {
+    /// One that waits for nothing.
+    pub fn new() -> Result<Self, Error> {
+        // SAFETY: This call takes numbers and gives a new descriptor.
+        let fd = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: The descriptor is new, so this is its only owner.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as c_int) }))
+    }
+
+    /// Waits for a descriptor to become readable, and calls it `number`.
+    pub fn add(&self, fd: &impl AsRawFd, number: u64) -> Result<(), Error> {
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: number,
+        };
+        // SAFETY: The structure is valid.
+        checked(unsafe {
+            libc::epoll_ctl(
+                self.0.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                fd.as_raw_fd(),
+                &mut event,
+            )
+        })
+        .map(drop)
+    }
+
+    /// The number of one that is readable, once one is, within `patience`.
+    pub fn wait(&self, patience: Duration) -> Result<Option<u64>, Error> {
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: There is room for one structure.
+        let count = checked(unsafe {
+            libc::epoll_wait(
+                self.0.as_raw_fd(),
+                &mut event,
+                1,
+                patience.as_millis() as c_int,
+            )
+        })?;
+        Ok((count == 1).then_some(event.u64))
+    }
+}
+
+/// Calls on a descriptor do not block from now on, or do.
+pub fn set_nonblocking(fd: &impl AsRawFd, nonblocking: bool) -> Result<(), Error> {
+    let flags = if nonblocking { libc::O_NONBLOCK } else { 0 };
+    // SAFETY: This call takes numbers.
+    checked(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) }).map(drop)
+}
+
+/// A descriptor sends this process SIGIO from now on.
+pub fn set_asynchronous(fd: &impl AsRawFd) -> Result<(), Error> {
+    // SAFETY: These calls take numbers.
+    unsafe {
+        checked(libc::fcntl(fd.as_raw_fd(), libc::F_SETOWN, libc::getpid()))?;
+        checked(libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_ASYNC)).map(drop)
+    }
+}
+
+/// Sets an option of a socket, of those that every kind has.
+pub fn set_option<T>(fd: &impl AsRawFd, option: c_int, value: T) -> Result<(), Error> {
+    // SAFETY: The kernel only reads the value, whose length it is told.
+    checked(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const value).cast(),
+            mem::size_of::<T>() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
+/// Who is at the other end of a socket.
+pub fn peer_credentials(fd: &impl AsRawFd) -> Result<libc::ucred, Error> {
+    let mut credentials = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut length = mem::size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: The places are valid, and the kernel is told how long the first is.
+    checked(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &mut length,
+        )
+    })?;
+    Ok(credentials)
+}
+
 /// The calling thread's number.
 pub fn gettid() -> i32 {
     // SAFETY: This call takes nothing and cannot fail.

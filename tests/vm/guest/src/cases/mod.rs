@@ -10,6 +10,7 @@ mod forks;
 mod info;
 mod load;
 mod long;
+mod messages;
 mod names;
 mod order;
 mod priority;
@@ -102,6 +103,7 @@ pub const SUITES: &[Suite] = &[
     suite("events", events::CASES),
     suite("rights", rights::CASES),
     suite("priority", priority::CASES),
+    suite("messages", messages::CASES),
 ];
 
 const fn suite(name: &'static str, cases: &'static [Case]) -> Suite {
