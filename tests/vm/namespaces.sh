@@ -31,8 +31,9 @@ run "the C library on two nodes" in_ns alpha qnet-capi beta
 run "the C library's calls around messages" in_ns alpha qnet-calls
 run "malformed frames" qnet-inject
 
-ktap_plan 4
+ktap_plan 5
 ktap "the documentation's program with pulses" in_ns alpha qnet-pulses
+ktap "the documentation's program that polls" in_ns alpha qnet-poll
 ktap "the namespaces go" sh -c 'ip netns del alpha && ip netns del beta'
 ktap "nothing holds the module" wait_for 10 grep -qx 0 /sys/module/qnet/refcnt
 ktap "the module goes" rmmod qnet

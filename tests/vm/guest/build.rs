@@ -5,6 +5,7 @@
 
 fn main() {
     let include = "../../../qnet_userspace/include";
+    let uapi = "../../../rust/uapi";
     let examples = "../../../Documentation/examples";
     let of_qnx = "../../../qnet_userspace/libqnet/tests/c/qnx.c";
     println!("cargo:rerun-if-changed={include}");
@@ -15,11 +16,13 @@ fn main() {
         .warnings(true)
         .warnings_into_errors(true)
         .compile("capi");
-    for name in ["first", "pulses"] {
+    for name in ["first", "poll", "pulses"] {
         cc::Build::new()
             .file(format!("{examples}/{name}.c"))
             .include(include)
-            .std("c99")
+            .include(uapi)
+            // Not only the standard: poll() and sockets.
+            .std("gnu99")
             .define("main", format!("{name}_main").as_str())
             .warnings(true)
             .warnings_into_errors(true)

@@ -19,6 +19,7 @@ use qnet_c as _;
 extern "C" {
     fn capi_main(node: *const c_char) -> c_int;
     fn calls_main() -> c_int;
+    fn poll_main() -> c_int;
     fn pulses_main() -> c_int;
     fn first_main(argc: c_int, argv: *const *const c_char) -> c_int;
 }
@@ -48,6 +49,12 @@ pub fn capi() -> c_int {
 pub fn pulses() -> c_int {
     // SAFETY: It takes nothing, and no other thread of this process runs.
     unsafe { pulses_main() }
+}
+
+/// `Documentation/examples/poll.c`: a server and a client that wait by poll().
+pub fn poll() -> c_int {
+    // SAFETY: It takes nothing, and no other thread of this process runs.
+    unsafe { poll_main() }
 }
 
 /// `Documentation/examples/first.c`: the first program.
