@@ -128,6 +128,20 @@ pub fn poll(fd: &impl AsRawFd, events: i16, patience: Duration) -> Result<i16, E
     Ok(one.revents)
 }
 
+/// `read()`: how many bytes there were.
+pub fn read(fd: &impl AsRawFd, bytes: &mut [u8]) -> Result<usize, Error> {
+    // SAFETY: There is room for so many bytes.
+    let got = unsafe { libc::read(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
+    checked(got as i64).map(|got| got as usize)
+}
+
+/// `recv()` without flags: how many bytes there were.
+pub fn receive(fd: &impl AsRawFd, bytes: &mut [u8]) -> Result<usize, Error> {
+    // SAFETY: There is room for so many bytes.
+    let got = unsafe { libc::recv(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    checked(got as i64).map(|got| got as usize)
+}
+
 /// An epoll descriptor.
 #[derive(Debug)]
 pub struct Epoll(OwnedFd);

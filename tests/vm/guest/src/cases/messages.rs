@@ -3,10 +3,7 @@
 //! sendmsg(), recvmsg(), poll() and what is made of them: epoll, SIGIO, io_uring.
 
 use std::{
-    os::fd::{
-        AsFd,
-        AsRawFd, //
-    },
+    os::fd::AsFd,
     sync::Arc,
     thread,
     time::Duration, //
@@ -273,20 +270,12 @@ fn errors(world: &World) -> Outcome {
     // Who has no room for a control message is told all the same, and loses the cookie.
     raw::sendmsg::<qnet_cm_post>(connection.as_fd(), &message, None, 0)?;
     let mut byte = [0u8];
-    // SAFETY: The byte can be written.
-    let got =
-        sys::checked(
-            unsafe { libc::recv(connection.as_raw_fd(), byte.as_mut_ptr().cast(), 1, 0) } as i64,
-        );
+    let got = sys::receive(&connection, &mut byte);
     fails_with("recv()", got, &[Error::from_errno(libc::ENOTTY)])?;
     raw::sendmsg::<qnet_cm_post>(connection.as_fd(), b"plain", None, 0)?;
     let mut reply = [0; 64];
-    // SAFETY: The bytes can be written.
-    let got =
-        sys::checked(
-            unsafe { libc::read(connection.as_raw_fd(), reply.as_mut_ptr().cast(), 64) } as i64,
-        )?;
-    ensure_eq!(&reply[..got as usize], b"plain");
+    let got = sys::read(&connection, &mut reply)?;
+    ensure_eq!(&reply[..got], b"plain");
     Ok(())
 }
 
@@ -606,10 +595,7 @@ fn wrong_arguments(_: &World) -> Outcome {
     // Without room for the rcvid the message stays where it is.
     connection.send_pulse(1, 1)?;
     let mut byte = [0u8];
-    // SAFETY: The byte can be written.
-    let read = sys::checked(
-        unsafe { libc::read(channel.as_raw_fd(), byte.as_mut_ptr().cast(), 1) } as i64,
-    );
+    let read = sys::read(&channel, &mut byte);
     fails_with("read()", read, &[Error::EINVAL])?;
     channel.receive_pulse(Timeout::NOW)?;
     Ok(())
