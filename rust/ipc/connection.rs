@@ -273,19 +273,15 @@ impl Connection {
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
-        // An heir may have made no socket of its own: its connection keeps it in the table then.
-        let process = match is_heir {
-            true => Process::enter(node)?,
-            false => Process::of_caller(node)?,
-        };
+        // A process may have made no socket of its own, and use one that it was born with: the
+        // connection keeps it in the table then.
+        let process = Process::enter(node)?;
         let entered = process
             .add_connection(connection.clone())
             .and_then(|()| connection.enter());
         entered.inspect_err(|_| {
             process.remove_connection(&connection);
-            if is_heir {
-                process.leave();
-            }
+            process.leave();
         })?;
         Ok(connection)
     }
@@ -1186,7 +1182,8 @@ impl Connection {
         self.is_heir
     }
 
-    /// Ends the connection of one process; says whether there was one.
+    /// Ends the connection of one process; says whether there was one. Process context, may sleep; no
+    /// lock is held.
     pub(super) fn end(self: &Arc<Self>, until: Patience) -> bool {
         let mut before = State::Dead;
         self.change(|state| {
@@ -1223,7 +1220,8 @@ impl Connection {
             }
         };
         if let Some(process) = Process::of(&self.node, &self.owner) {
-            if process.remove_connection(self) && self.is_heir {
+            // It is in the list once, so that only one of those who end it leaves.
+            if process.remove_connection(self) {
                 process.leave();
             }
         }

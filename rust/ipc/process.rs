@@ -3,7 +3,8 @@
 //! A process as message passing knows it: its channels, what it has received, its clients.
 //!
 //! rcvids, chids and scoids are numbers of the process and not of a socket, which is why they lie
-//! here. A process is known as long as it has a socket of the family.
+//! here. A process is known as long as it has a socket of the family, or a connection: a child that
+//! connects a socket which it was born with has made none.
 
 use super::{
     channel::Channel,
@@ -94,8 +95,8 @@ const ONE_PER_PROCESS: u32 = uapi::QNET_CHF_THREAD_DEATH | uapi::QNET_CHF_COID_D
 /// A process in the node's table.
 pub(crate) struct Entry {
     process: Arc<Process>,
-    /// Its sockets: the process is known as long as there is one.
-    sockets: usize,
+    /// Its sockets and connections: the process is known as long as there is one.
+    uses: usize,
 }
 
 /// A client process of one of the channels, by which it is the same client for all of them.
@@ -204,7 +205,7 @@ impl DeathWatcher for ThreadWatch {
 pub(crate) struct Process {
     pub(crate) node: Arc<Node>,
     pub(crate) pid: Pid,
-    /// Runs while the process has a socket.
+    /// Runs while the process has a socket or a connection.
     #[pin]
     watch: DeathWatch,
     #[pin]
@@ -234,7 +235,10 @@ impl DeathWatcher for Process {
 }
 
 impl Process {
-    /// The calling process, entered into the node's table for one socket more. Process context.
+    /// The calling process, entered into the node's table for one socket or connection more. Process
+    /// context.
+    ///
+    /// Errors: `ENOMEM`.
     pub(crate) fn enter(node: &Arc<Node>) -> Result<Arc<Self>> {
         let fresh = Arc::pin_init(
             try_pin_init!(Self {
@@ -259,23 +263,24 @@ impl Process {
             .iter_mut()
             .find(|entry| entry.process.pid.is_caller());
         if let Some(entry) = known {
-            entry.sockets += 1;
+            entry.uses += 1;
             let process = entry.process.clone();
             drop(processes);
             return Ok(process);
         }
         let entry = Entry {
             process: fresh.clone(),
-            sockets: 1,
+            uses: 1,
         };
         processes.push(entry, atomic_account())?;
         drop(processes);
-        // The socket that is being made keeps the process in the table meanwhile.
+        // What is being made keeps the process in the table meanwhile.
         DeathWatch::start(&fresh, &fresh.pid).inspect_err(|_| fresh.leave())?;
         Ok(fresh)
     }
 
-    /// One socket less. Process context.
+    /// One socket or connection less. Process context, may sleep: the last one waits for
+    /// [`died`](DeathWatcher::died), unless it is ended there.
     pub(crate) fn leave(self: &Arc<Self>) {
         let gone = {
             let mut processes = self.node.ipc.processes.lock();
@@ -284,8 +289,8 @@ impl Process {
                 .position(|entry| Arc::ptr_eq(&entry.process, self));
             place.and_then(|place| {
                 let entry = processes.get_mut(place)?;
-                entry.sockets -= 1;
-                if entry.sockets == 0 {
+                entry.uses -= 1;
+                if entry.uses == 0 {
                     processes.remove(place).ok()
                 } else {
                     None
@@ -430,7 +435,7 @@ impl Process {
 
     /// The calling process.
     ///
-    /// Errors: `ESRCH` when it has no socket here.
+    /// Errors: `ESRCH` when it has neither a socket nor a connection here.
     pub(crate) fn of_caller(node: &Node) -> Result<Arc<Self>> {
         Self::find(node, |process| process.pid.is_caller()).ok_or(ESRCH)
     }
