@@ -25,7 +25,10 @@ use crate::{
     },
     proto::{
         kif::{
-            event::Event,
+            event::{
+                Event,
+                MAX_SIGNAL, //
+            },
             priority, //
         },
         wire::kif, //
@@ -98,9 +101,6 @@ pub(super) fn signal_kill(socket: &QnetSocket, argument: &Argument) -> Result {
     };
     Connection::signal(&socket.node, call.nd, &signal, &timeout)
 }
-
-/// The highest signal.
-const MAX_SIGNAL: i32 = 64;
 
 /// SignalKill on this node.
 fn signal_here(call: &uapi::Signal) -> Result {

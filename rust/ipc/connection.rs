@@ -59,6 +59,7 @@ use crate::{
             Pid, //
         },
         skb::Context,
+        take_first,
         timer::now_ns,
         trace,
         user::UserBuf,
@@ -381,11 +382,7 @@ impl Connection {
     fn bury_heirs(&self) {
         let until = Patience::begin();
         loop {
-            let dead = {
-                let mut heirs = self.heirs.lock();
-                let place = heirs.iter().position(|heir| !heir.owner.alive());
-                place.and_then(|place| heirs.remove(place).ok())
-            };
+            let dead = take_first(&mut self.heirs.lock(), |heir| !heir.owner.alive());
             match dead {
                 Some(heir) => heir.end(until),
                 None => return,
@@ -1153,11 +1150,7 @@ impl Connection {
         if self.owner.is_caller() {
             return self.end(until);
         }
-        let mine = {
-            let mut heirs = self.heirs.lock();
-            let place = heirs.iter().position(|heir| heir.owner.is_caller());
-            place.and_then(|place| heirs.remove(place).ok())
-        };
+        let mine = take_first(&mut self.heirs.lock(), |heir| heir.owner.is_caller());
         match mine {
             Some(heir) => heir.end(until),
             None => false,

@@ -83,9 +83,6 @@ use kernel::{
     },
 };
 
-/// The highest signal.
-const MAX_SIGNAL: i32 = 64;
-
 /// A message that has come, over the session `session`, under the number `seq`.
 struct Arrival<'a> {
     peer: &'a Arc<Peer>,
@@ -289,7 +286,7 @@ impl Arrival<'_> {
     /// Sends the signal to a process that has a channel here.
     fn send_signal(&self, signal: &kif::Signal) -> Result {
         let node = &self.peer.node;
-        if !(0..=MAX_SIGNAL).contains(&signal.signo) {
+        if !(0..=kif_event::MAX_SIGNAL).contains(&signal.signo) {
             return Err(EINVAL);
         }
         // The first process of a namespace is never signalled from outside.

@@ -52,6 +52,7 @@ use crate::{
             Pid,
             PidNs, //
         },
+        take_first,
         trace,
         user::UserBuf, //
     },
@@ -187,11 +188,7 @@ impl DeathWatcher for ThreadWatch {
     fn died(self: &Arc<Self>) {
         let gone = {
             let mut inner = self.process.inner.lock();
-            let place = inner
-                .threads
-                .iter()
-                .position(|other| Arc::ptr_eq(other, self));
-            place.and_then(|place| inner.threads.remove(place).ok())
+            take_first(&mut inner.threads, |other| Arc::ptr_eq(other, self))
         };
         drop(gone);
         if self.process.pid.alive() {
@@ -385,11 +382,9 @@ impl Process {
     pub(super) fn remove_connection(&self, connection: &Arc<Connection>) -> bool {
         let removed = {
             let mut inner = self.inner.lock();
-            let place = inner
-                .connections
-                .iter()
-                .position(|other| Arc::ptr_eq(other, connection));
-            place.and_then(|place| inner.connections.remove(place).ok())
+            take_first(&mut inner.connections, |other| {
+                Arc::ptr_eq(other, connection)
+            })
         };
         removed.is_some()
     }
@@ -530,11 +525,7 @@ impl Process {
     pub(super) fn remove_channel(&self, channel: &Arc<Channel>) {
         let removed = {
             let mut inner = self.inner.lock();
-            let place = inner
-                .channels
-                .iter()
-                .position(|other| Arc::ptr_eq(other, channel));
-            place.and_then(|place| inner.channels.remove(place).ok())
+            take_first(&mut inner.channels, |other| Arc::ptr_eq(other, channel))
         };
         drop(removed);
     }
@@ -639,15 +630,11 @@ impl Process {
     pub(crate) fn free_scoid(&self, scoid: i32) -> Result {
         let freed = {
             let mut inner = self.inner.lock();
-            let place = inner
-                .clients
-                .iter()
-                .position(|client| client.scoid == scoid && client.gone)
-                .ok_or(EINVAL)?;
-            inner.clients.remove(place).ok()
+            take_first(&mut inner.clients, |client| {
+                client.scoid == scoid && client.gone
+            })
         };
-        drop(freed);
-        Ok(())
+        freed.map(drop).ok_or(EINVAL)
     }
 
     /// Gives a received message its rcvid.
@@ -913,14 +900,11 @@ impl Inner {
         // The numbers of clients that have left, and that the server does not give back, must not
         // keep others out.
         let local = matches!(key, ClientKey::Here(_));
-        let place = self
-            .clients
-            .iter()
-            .position(|client| client.gone && (local || is_remote(&client)));
-        self.clients
-            .remove(place.ok_or(EAGAIN)?)
-            .map(drop)
-            .map_err(|_| EAGAIN)
+        take_first(&mut self.clients, |client| {
+            client.gone && (local || is_remote(&client))
+        })
+        .map(drop)
+        .ok_or(EAGAIN)
     }
 }
 

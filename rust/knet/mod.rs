@@ -33,5 +33,6 @@ pub(crate) mod wait;
 pub(crate) use alloc::{
     atomic_account,
     boxed_copy, //
+    take_first,
 };
 pub(crate) use lock::new_spinlock_bh;

@@ -11,7 +11,7 @@ use crate::proto::wire::kif::SigEvent;
 /// (`SIGEV_FLAG_CRITICAL`).
 const TYPE_MASK: i32 = 0xff;
 /// The highest signal.
-const MAX_SIGNAL: i32 = 64;
+pub const MAX_SIGNAL: i32 = 64;
 /// Signals that no event can be: to kill and to stop cannot be asked for.
 const KILL: i32 = 9;
 /// See [`KILL`].

@@ -133,7 +133,11 @@ fn child_connects(world: &World) -> Outcome {
         Err(error) => error.errno(),
     })?;
     ensure_eq!(status, 0, "the error of the child");
-    ensure_eq!(send(), Ok(0), "our own send on what the child has connected");
+    ensure_eq!(
+        send(),
+        Ok(0),
+        "our own send on what the child has connected"
+    );
     Ok(())
 }
 
