@@ -73,7 +73,13 @@ use crate::{
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
 };
 
 /// The most messages that a process has received and not answered.
@@ -186,11 +192,7 @@ impl_death_watch! { impl DeathWatch for ThreadWatch { self.watch } }
 
 impl DeathWatcher for ThreadWatch {
     fn died(self: &Arc<Self>) {
-        let gone = {
-            let mut inner = self.process.inner.lock();
-            take_first(&mut inner.threads, |other| Arc::ptr_eq(other, self))
-        };
-        drop(gone);
+        self.process.forget(self);
         if self.process.pid.alive() {
             pulse::thread_died(&self.process, self.tid);
         }
@@ -207,6 +209,8 @@ pub(crate) struct Process {
     watch: DeathWatch,
     #[pin]
     inner: SpinLockBh<Inner>,
+    /// Whether one of its channels is told of threads that have ended.
+    tells_of_threads: Atomic<bool>,
     /// The priorities that its threads have from their clients.
     #[pin]
     pub(crate) lent: Lent,
@@ -251,6 +255,7 @@ impl Process {
                     connections: KVec::new(),
                     threads: KVec::new(),
                 }),
+                tells_of_threads: Atomic::new(false),
                 lent <- Lent::new(),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -313,7 +318,7 @@ impl Process {
     ///
     /// Errors: `ENOMEM`.
     pub(crate) fn thread_calls(self: &Arc<Self>) -> Result {
-        if self.channel_with(uapi::QNET_CHF_THREAD_DEATH).is_none() {
+        if !self.tells_of_threads.load(Relaxed) {
             return Ok(());
         }
         let tid = pid::caller_tid();
@@ -333,7 +338,15 @@ impl Process {
             .threads
             .push(thread.clone(), atomic_account())?;
         // It is this thread that calls, so that it was not entered twice and does not end meanwhile.
-        DeathWatch::start(&thread, &Pid::of_calling_thread())
+        DeathWatch::start(&thread, &Pid::of_calling_thread()).inspect_err(|_| self.forget(&thread))
+    }
+
+    /// Takes a thread out of those whose end is told.
+    fn forget(&self, thread: &Arc<ThreadWatch>) {
+        let gone = take_first(&mut self.inner.lock().threads, |other| {
+            Arc::ptr_eq(other, thread)
+        });
+        drop(gone);
     }
 
     fn watches(&self, tid: i32) -> bool {
@@ -499,10 +512,11 @@ impl Process {
             }
         };
         let channel = Channel::new(self, chid, flags, charged)?;
-        self.inner
-            .lock()
-            .channels
-            .push(channel.clone(), atomic_account())?;
+        {
+            let mut inner = self.inner.lock();
+            inner.channels.push(channel.clone(), atomic_account())?;
+            self.note_channels(&inner);
+        }
         self.node.stats.enter(Gauge::Channels);
         Ok(channel)
     }
@@ -525,9 +539,18 @@ impl Process {
     pub(super) fn remove_channel(&self, channel: &Arc<Channel>) {
         let removed = {
             let mut inner = self.inner.lock();
-            take_first(&mut inner.channels, |other| Arc::ptr_eq(other, channel))
+            let removed = take_first(&mut inner.channels, |other| Arc::ptr_eq(other, channel));
+            self.note_channels(&inner);
+            removed
         };
         drop(removed);
+    }
+
+    /// The list of channels has changed: each receive would have to go through it otherwise.
+    fn note_channels(&self, inner: &Inner) {
+        let tells = |channel: &Arc<Channel>| channel.has(uapi::QNET_CHF_THREAD_DEATH);
+        self.tells_of_threads
+            .store(inner.channels.iter().any(tells), Relaxed);
     }
 
     /// One connection more of a client to `channel`: its scoid.
