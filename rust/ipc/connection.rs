@@ -506,33 +506,49 @@ impl Connection {
     /// `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
-        let parked = mine.parked.take(&request.call);
+        let mut parked = mine.parked.take(&request.call);
         if parked.is_none() {
             trace::Send::trace(|| mine.traced(request));
         }
-        let outcome = match (&mine.target, parked) {
-            (Target::Here { channel, .. }, None) => mine.send_here(channel, request)?,
+        let mut timeout = request.timeout;
+        loop {
+            match mine.send_once(request, &timeout, parked.take())? {
+                Outcome::Reply {
+                    status,
+                    data,
+                    offset,
+                } => {
+                    // What is before the offset came ahead of the reply, as far as there was room.
+                    let at = usize::try_from(offset).unwrap_or(usize::MAX);
+                    let stored = data.copy_range(0, data.len(), &request.reply, at)?;
+                    data.count_copied(&self.node, stored);
+                    return Ok((status, at.min(request.reply.len()) + stored));
+                }
+                Outcome::Error(error) | Outcome::Abandoned(error) => {
+                    return Err(Error::from_errno(error))
+                }
+                Outcome::Busy => return Err(EAGAIN),
+                // However often: a signal or the time-out ends it as it ends the first wait.
+                Outcome::Again { deadline } => timeout.deadline = deadline.or(timeout.deadline),
+            }
+        }
+    }
+
+    /// Sends the message and waits, or goes on waiting for one that is parked.
+    fn send_once(
+        self: &Arc<Self>,
+        request: &Request,
+        timeout: &Timeout,
+        parked: Option<Parked>,
+    ) -> Result<Outcome> {
+        match (&self.target, parked) {
+            (Target::Here { channel, .. }, None) => self.send_here(channel, request, timeout),
             (Target::Here { channel, .. }, Some(parked)) => {
-                mine.wait_here(channel, &parked.transaction, request)?
+                self.wait_here(channel, &parked.transaction, request, timeout)
             }
             (Target::There { peer, pid, chid }, parked) => {
-                mine.send_there(peer, *pid, *chid, request, parked)?
+                self.send_there(peer, *pid, *chid, request, timeout, parked)
             }
-        };
-        match outcome {
-            Outcome::Reply {
-                status,
-                data,
-                offset,
-            } => {
-                // What is before the offset came ahead of the reply, as far as there was room.
-                let at = usize::try_from(offset).unwrap_or(usize::MAX);
-                let stored = data.copy_range(0, data.len(), &request.reply, at)?;
-                data.count_copied(&self.node, stored);
-                Ok((status, at.min(request.reply.len()) + stored))
-            }
-            Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
-            Outcome::Busy => Err(EAGAIN),
         }
     }
 
@@ -674,7 +690,8 @@ impl Connection {
         match outcome? {
             Outcome::Reply { .. } => Ok(()),
             Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
-            Outcome::Busy => Err(EAGAIN),
+            // No server has it: it is for the caller to try again.
+            Outcome::Busy | Outcome::Again { .. } => Err(EAGAIN),
         }
     }
 
@@ -793,7 +810,12 @@ impl Connection {
         self.is_dead() || self.channel().is_some_and(|channel| channel.is_destroyed())
     }
 
-    fn send_here(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) -> Result<Outcome> {
+    fn send_here(
+        self: &Arc<Self>,
+        channel: &Arc<Channel>,
+        request: &Request,
+        timeout: &Timeout,
+    ) -> Result<Outcome> {
         if self.is_dead() {
             return Err(EBADF);
         }
@@ -816,7 +838,7 @@ impl Connection {
             // the outcome is decided already, it is fetched below.
             let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
         }
-        self.wait_here(channel, &transaction, request)
+        self.wait_here(channel, &transaction, request, timeout)
     }
 
     /// Waits for the answer of a server on this node.
@@ -825,13 +847,14 @@ impl Connection {
         channel: &Arc<Channel>,
         transaction: &Arc<Transaction>,
         request: &Request,
+        timeout: &Timeout,
     ) -> Result<Outcome> {
         let way = Way {
             remote: false,
             wants_to_know: channel.has(uapi::QNET_CHF_UNBLOCK),
             ask: &|| transaction.tell_server(),
         };
-        match transaction.wait(&request.timeout, &way, &request.memory(None)) {
+        match transaction.wait(timeout, &way, &request.memory(None)) {
             Waited::Interrupted => self.park(request, transaction, 0),
             Waited::Done(outcome) => {
                 if let Outcome::Abandoned(_) = outcome {
@@ -876,6 +899,7 @@ impl Connection {
         pid: i32,
         chid: i32,
         request: &Request,
+        timeout: &Timeout,
         parked: Option<Parked>,
     ) -> Result<Outcome> {
         let mut parked = parked;
@@ -883,7 +907,7 @@ impl Connection {
             self.node.stats.count(Counter::ClientKercalls);
         }
         // One time for all that can block on the way.
-        let timeout = request.timeout.fixed();
+        let timeout = timeout.fixed();
         let mut backoff = FIRST_BACKOFF;
         loop {
             let outcome = match parked.take() {
@@ -956,7 +980,10 @@ impl Connection {
                 Err(error)
             }
         };
-        let answered = matches!(outcome, Ok(Outcome::Reply { .. } | Outcome::Error(_)));
+        let answered = matches!(
+            outcome,
+            Ok(Outcome::Reply { .. } | Outcome::Error(_) | Outcome::Again { .. })
+        );
         if answered && there.tells.get() {
             // Whatever the answer is, it says that the message was there.
             self.told.is_told();

@@ -317,7 +317,7 @@ mod tests {
         };
         match transaction.wait(&timeout, &WAY, &memory) {
             Waited::Done(Outcome::Error(error) | Outcome::Abandoned(error)) => Ok(error),
-            Waited::Done(Outcome::Reply { .. } | Outcome::Busy) => Ok(0),
+            Waited::Done(Outcome::Reply { .. } | Outcome::Busy | Outcome::Again { .. }) => Ok(0),
             Waited::Interrupted => Err(EINTR),
         }
     }

@@ -71,6 +71,7 @@ use crate::{
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
+    bindings,
     prelude::*,
     sync::{
         atomic::{
@@ -172,7 +173,15 @@ pub(crate) enum Outcome {
     Abandoned(c_int),
     /// The server's node had no room for the message, and the sender should try again.
     Busy,
+    /// The server wants the message sent again (MsgError with ERESTART).
+    Again {
+        /// When the sender's time-out is over, if it has begun to run: it does not begin anew.
+        deadline: Option<u64>,
+    },
 }
+
+/// By which Linux error number, negative, a server says that the message is to be sent again.
+const RESTART: c_int = -(bindings::ERESTART as c_int);
 
 /// A sender's limit on how long it is blocked.
 #[derive(Clone, Copy)]
@@ -297,6 +306,8 @@ struct Inner {
     server_told: bool,
     /// Whether the server on another node wrote to where there is no memory.
     fault: bool,
+    /// Whether the server has written into the reply area, which may overlap the message.
+    written: bool,
     /// Whether an event has told the sender to leave.
     told_to_leave: bool,
     /// When the sender's time-out is over, once it has begun to run.
@@ -353,6 +364,24 @@ impl Inner {
         }
         self.state = self.state.step(Event::Abandon).ok()?;
         Some((self.payload.take(), core::mem::take(&mut self.requests)))
+    }
+
+    /// What the sender's call comes to by `outcome`, if its server is on another node as `remote` says.
+    fn seen_by_sender(&self, outcome: Outcome, remote: bool) -> Outcome {
+        match outcome {
+            Outcome::Error(RESTART) if !self.written => match self.leaving {
+                // It would not wait for the next answer either.
+                Some(cause) => Outcome::Error(cause),
+                None if self.told_to_leave => Outcome::Error(EINTR.to_errno()),
+                None => Outcome::Again {
+                    deadline: self.deadline,
+                },
+            },
+            outcome => {
+                let leaving = self.leaving.filter(|_| remote);
+                with_cause(with_fault(outcome, self.fault), leaving)
+            }
+        }
     }
 }
 
@@ -455,6 +484,7 @@ impl Transaction {
                     answered: false,
                     server_told: false,
                     fault: false,
+                    written: false,
                     told_to_leave: false,
                     deadline: None,
                 }),
@@ -881,8 +911,7 @@ impl Transaction {
                     None => interrupted(until, asked),
                 }
             } else if let Some(outcome) = inner.outcome.take() {
-                let leaving = inner.leaving.filter(|_| way.remote);
-                return Waited::Done(with_cause(with_fault(outcome, inner.fault), leaving));
+                return Waited::Done(inner.seen_by_sender(outcome, way.remote));
             } else if asked {
                 let again = way.remote.then(|| now_ns().saturating_add(backoff));
                 self.done.wait_killable(&mut inner, again)
@@ -896,6 +925,7 @@ impl Transaction {
                     let requests = core::mem::take(&mut inner.requests);
                     if !requests.is_empty() {
                         let finished = inner.outcome.is_some();
+                        inner.written |= requests.iter().any(Request::writes);
                         drop(inner);
                         let served = self.serve(requests, finished, memory, until);
                         inner = self.inner.lock();
