@@ -25,10 +25,16 @@ use crate::{
     },
     proto::{
         kif::{
-            event::Event,
+            event::{
+                Event,
+                MAX_SIGNAL, //
+            },
             priority, //
         },
-        wire::kif, //
+        wire::{
+            kif,
+            signo, //
+        },
     },
     uapi, //
 };
@@ -91,16 +97,13 @@ pub(super) fn signal_kill(socket: &QnetSocket, argument: &Argument) -> Result {
     let signal = kif::Signal {
         pid: call.pid,
         tid: call.tid,
-        signo: call.signo,
+        signo: signo::to_wire(call.signo).ok_or(EINVAL)?,
         code: call.code,
         value: i32::try_from(call.value).map_err(|_| EOVERFLOW)?,
         ..kif::Signal::default()
     };
     Connection::signal(&socket.node, call.nd, &signal, &timeout)
 }
-
-/// The highest signal.
-const MAX_SIGNAL: i32 = 64;
 
 /// SignalKill on this node.
 fn signal_here(call: &uapi::Signal) -> Result {
@@ -113,6 +116,7 @@ fn signal_here(call: &uapi::Signal) -> Result {
         signo: call.signo,
         code: call.code,
         value: call.value,
+        from: signal::Sender::Caller,
     };
     signal::send(&process, (call.tid != 0).then_some(call.tid), &info)
 }

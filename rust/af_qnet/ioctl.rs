@@ -183,6 +183,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     match next {
         Next::Pulse(pulse) => {
             receive.rcvid = 0;
+            receive.info = uapi::MsgInfo::default();
             receive.pulse = pulse_of(&pulse);
             // A pulse that cannot be given to the server is lost, as on Neutrino.
             argument.write(&receive)?;
@@ -190,6 +191,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         }
         Next::Message(transaction, rcvid) => {
             receive.rcvid = rcvid;
+            receive.pulse = uapi::Pulse::default();
             receive.info = info::message_info(channel, &transaction);
             trace::Receive::trace(|| traced(rcvid, &receive.info));
             argument
@@ -383,7 +385,7 @@ fn strtond(socket: &QnetSocket, argument: &Argument) -> Result {
     call.nd = if node.is_me(fqnn.name(), fqnn.domain()) {
         0
     } else {
-        let runs = call.timeout.states != 0;
+        let runs = call.timeout.states & !uapi::QNET_TIMEOUT_ABSOLUTE != 0;
         let deadline = runs.then(|| timeout.deadline());
         let base = node.resolve(&fqnn, deadline)?;
         match qos {

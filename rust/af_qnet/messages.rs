@@ -181,7 +181,7 @@ fn collect(connection: &Arc<Connection>, msg: &mut Msg<'_>, deadline: Option<u64
         }
         Outcome::Error(error) | Outcome::Abandoned(error) => Some(Error::from_errno(error)),
         // The program itself is to try again.
-        Outcome::Busy => Some(EAGAIN),
+        Outcome::Busy | Outcome::Again { .. } => Some(EAGAIN),
     };
     if let Some(error) = failed {
         if !msg.has_room_for::<uapi::Answer>() {

@@ -68,6 +68,7 @@ use crate::{
             Bell,
             Ready, //
         },
+        take_first,
         timer::now_ns,
         trace,
         user::UserBuf,
@@ -342,19 +343,15 @@ impl Connection {
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
-        // An heir may have made no socket of its own: its connection keeps it in the table then.
-        let process = match is_heir {
-            true => Process::enter(node)?,
-            false => Process::of_caller(node)?,
-        };
+        // A process may have made no socket of its own, and use one that it was born with: the
+        // connection keeps it in the table then.
+        let process = Process::enter(node)?;
         let entered = process
             .add_connection(connection.clone())
             .and_then(|()| connection.enter());
         entered.inspect_err(|_| {
             process.remove_connection(&connection);
-            if is_heir {
-                process.leave();
-            }
+            process.leave();
         })?;
         Ok(connection)
     }
@@ -456,11 +453,7 @@ impl Connection {
     fn bury_heirs(&self) {
         let until = Patience::begin();
         loop {
-            let dead = {
-                let mut heirs = self.heirs.lock();
-                let place = heirs.iter().position(|heir| !heir.owner.alive());
-                place.and_then(|place| heirs.remove(place).ok())
-            };
+            let dead = take_first(&mut self.heirs.lock(), |heir| !heir.owner.alive());
             match dead {
                 Some(heir) => heir.end(until),
                 None => return,
@@ -589,33 +582,53 @@ impl Connection {
     /// `ETIMEDOUT`, and what the server passed to MsgError.
     pub(crate) fn send(self: &Arc<Self>, request: &Request) -> Result<(i64, usize)> {
         let mine = self.of_caller()?;
-        let parked = mine.parked.take(&request.call);
+        let mut parked = mine.parked.take(&request.call);
         if parked.is_none() {
             trace::Send::trace(|| mine.traced(request));
         }
-        let outcome = match (&mine.target, parked) {
-            (Target::Here { channel, .. }, None) => mine.send_here(channel, request)?,
+        let mut timeout = request.timeout;
+        loop {
+            match mine.send_once(request, &timeout, parked.take())? {
+                Outcome::Reply {
+                    status,
+                    data,
+                    offset,
+                } => {
+                    // What is before the offset came ahead of the reply, as far as there was room.
+                    let at = usize::try_from(offset).unwrap_or(usize::MAX);
+                    let stored = data.copy_range(0, data.len(), &request.reply, at)?;
+                    data.count_copied(&self.node, stored);
+                    return Ok((status, at.min(request.reply.len()) + stored));
+                }
+                Outcome::Error(error) | Outcome::Abandoned(error) => {
+                    return Err(Error::from_errno(error))
+                }
+                Outcome::Busy => return Err(EAGAIN),
+                // A server that is faster than this thread must not keep a signal out.
+                Outcome::Again { .. } if pending_signal() != Signal::None => {
+                    return Err(comes_back(EINTR));
+                }
+                // However often: a signal or the time-out ends it as it ends the first wait.
+                Outcome::Again { deadline } => timeout.deadline = deadline.or(timeout.deadline),
+            }
+        }
+    }
+
+    /// Sends the message and waits, or goes on waiting for one that is parked.
+    fn send_once(
+        self: &Arc<Self>,
+        request: &Request,
+        timeout: &Timeout,
+        parked: Option<Parked>,
+    ) -> Result<Outcome> {
+        match (&self.target, parked) {
+            (Target::Here { channel, .. }, None) => self.send_here(channel, request, timeout),
             (Target::Here { channel, .. }, Some(parked)) => {
-                mine.wait_here(channel, &parked.transaction, request)?
+                self.wait_here(channel, &parked.transaction, request, timeout)
             }
             (Target::There { peer, pid, chid }, parked) => {
-                mine.send_there(peer, *pid, *chid, request, parked)?
+                self.send_there(peer, *pid, *chid, request, timeout, parked)
             }
-        };
-        match outcome {
-            Outcome::Reply {
-                status,
-                data,
-                offset,
-            } => {
-                // What is before the offset came ahead of the reply, as far as there was room.
-                let at = usize::try_from(offset).unwrap_or(usize::MAX);
-                let stored = data.copy_range(0, data.len(), &request.reply, at)?;
-                data.count_copied(&self.node, stored);
-                Ok((status, at.min(request.reply.len()) + stored))
-            }
-            Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
-            Outcome::Busy => Err(EAGAIN),
         }
     }
 
@@ -757,7 +770,8 @@ impl Connection {
         match outcome? {
             Outcome::Reply { .. } => Ok(()),
             Outcome::Error(error) | Outcome::Abandoned(error) => Err(Error::from_errno(error)),
-            Outcome::Busy => Err(EAGAIN),
+            // No server has it: it is for the caller to try again.
+            Outcome::Busy | Outcome::Again { .. } => Err(EAGAIN),
         }
     }
 
@@ -875,9 +889,14 @@ impl Connection {
         self.is_dead() || self.channel().is_some_and(|channel| channel.is_destroyed())
     }
 
-    fn send_here(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) -> Result<Outcome> {
+    fn send_here(
+        self: &Arc<Self>,
+        channel: &Arc<Channel>,
+        request: &Request,
+        timeout: &Timeout,
+    ) -> Result<Outcome> {
         let transaction = self.queue_here(channel, request, 0, |_| Ok(()))?;
-        self.wait_here(channel, &transaction, request)
+        self.wait_here(channel, &transaction, request, timeout)
     }
 
     /// Puts a message into the queue of a channel of this node. `room` bytes are kept for the reply.
@@ -921,13 +940,14 @@ impl Connection {
         channel: &Arc<Channel>,
         transaction: &Arc<Transaction>,
         request: &Request,
+        timeout: &Timeout,
     ) -> Result<Outcome> {
         let way = Way {
             remote: false,
             wants_to_know: channel.has(uapi::QNET_CHF_UNBLOCK),
             ask: &|| transaction.tell_server(),
         };
-        match transaction.wait(&request.timeout, &way, &request.memory(None)) {
+        match transaction.wait(timeout, &way, &request.memory(None)) {
             Waited::Interrupted => self.park(request, transaction, 0),
             Waited::Done(outcome) => {
                 if let Outcome::Abandoned(_) = outcome {
@@ -972,6 +992,7 @@ impl Connection {
         pid: i32,
         chid: i32,
         request: &Request,
+        timeout: &Timeout,
         parked: Option<Parked>,
     ) -> Result<Outcome> {
         let mut parked = parked;
@@ -979,7 +1000,7 @@ impl Connection {
             self.node.stats.count(Counter::ClientKercalls);
         }
         // One time for all that can block on the way.
-        let timeout = request.timeout.fixed();
+        let timeout = timeout.fixed();
         let mut backoff = FIRST_BACKOFF;
         loop {
             let outcome = match parked.take() {
@@ -1052,7 +1073,10 @@ impl Connection {
                 Err(error)
             }
         };
-        let answered = matches!(outcome, Ok(Outcome::Reply { .. } | Outcome::Error(_)));
+        let answered = matches!(
+            outcome,
+            Ok(Outcome::Reply { .. } | Outcome::Error(_) | Outcome::Again { .. })
+        );
         if answered && there.tells.get() {
             // Whatever the answer is, it says that the message was there.
             self.told.is_told();
@@ -1460,11 +1484,7 @@ impl Connection {
         if self.owner.is_caller() {
             return self.end(until);
         }
-        let mine = {
-            let mut heirs = self.heirs.lock();
-            let place = heirs.iter().position(|heir| heir.owner.is_caller());
-            place.and_then(|place| heirs.remove(place).ok())
-        };
+        let mine = take_first(&mut self.heirs.lock(), |heir| heir.owner.is_caller());
         match mine {
             Some(heir) => heir.end(until),
             None => false,
@@ -1489,7 +1509,8 @@ impl Connection {
         self.is_heir
     }
 
-    /// Ends the connection of one process; says whether there was one.
+    /// Ends the connection of one process; says whether there was one. Process context, may sleep; no
+    /// lock is held.
     pub(super) fn end(self: &Arc<Self>, until: Patience) -> bool {
         let mut before = State::Dead;
         self.change(|state| {
@@ -1526,7 +1547,8 @@ impl Connection {
             }
         };
         if let Some(process) = Process::of(&self.node, &self.owner) {
-            if process.remove_connection(self) && self.is_heir {
+            // It is in the list once, so that only one of those who end it leaves.
+            if process.remove_connection(self) {
                 process.leave();
             }
         }

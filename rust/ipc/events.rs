@@ -28,7 +28,10 @@ use crate::{
         Tag, //
     },
     proto::{
-        kif::event::Event,
+        kif::{
+            event::Event,
+            priority, //
+        },
         wire::kif::{
             self,
             Message, //
@@ -46,6 +49,29 @@ pub(super) struct Target<'a> {
     pub(super) tid: i32,
     /// The message that its thread waits for the answer of, if it does.
     pub(super) message: Option<&'a Arc<Transaction>>,
+}
+
+/// Who delivers an event, as far as that shows.
+pub(super) struct Deliverer {
+    /// Its priority, for a pulse that takes that.
+    priority: i16,
+    from: signal::Sender,
+}
+
+impl Deliverer {
+    /// Somebody on another node.
+    pub(super) const ELSEWHERE: Self = Self {
+        priority: priority::ORDINARY,
+        from: signal::Sender::Elsewhere,
+    };
+
+    /// The calling thread.
+    fn caller() -> Self {
+        Self {
+            priority: pid::caller_priority(),
+            from: signal::Sender::Caller,
+        }
+    }
 }
 
 /// Delivers an event of the server `caller` to the client that `rcvid` names, whether its message is
@@ -66,7 +92,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
         return if verify {
             verify_here(node, &target, event)
         } else {
-            deliver(node, &target, event, pid::caller_priority())
+            deliver(node, &target, event, &Deliverer::caller())
         };
     }
     let (whose, tid, message) = caller.client_of(rcvid)?;
@@ -79,7 +105,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
             };
             match verify {
                 true => verify_here(node, &target, event),
-                false => deliver(node, &target, event, pid::caller_priority()),
+                false => deliver(node, &target, event, &Deliverer::caller()),
             }
         }
         Whose::There { .. } if verify => Err(super::no_remote()),
@@ -116,11 +142,16 @@ fn verify_here(node: &Node, target: &Target<'_>, event: &Event) -> Result {
     }
 }
 
-/// Delivers an event to a client of this node, by somebody of the priority `deliverer`. Legal in
-/// softirq; no lock may be held.
+/// Delivers an event to a client of this node. Legal in softirq, unless the caller delivers it; no
+/// lock may be held.
 ///
 /// Errors: as [`deliver_by`].
-pub(super) fn deliver(node: &Node, target: &Target<'_>, event: &Event, deliverer: i16) -> Result {
+pub(super) fn deliver(
+    node: &Node,
+    target: &Target<'_>,
+    event: &Event,
+    deliverer: &Deliverer,
+) -> Result {
     match *event {
         Event::Nothing => Ok(()),
         Event::Signal {
@@ -133,6 +164,7 @@ pub(super) fn deliver(node: &Node, target: &Target<'_>, event: &Event, deliverer
                 signo,
                 code: i32::from(code.unwrap_or(0)),
                 value,
+                from: deliverer.from,
             };
             let sent = match to_thread {
                 true => signal::send(target.process, Some(target.tid), &info),
@@ -152,7 +184,7 @@ pub(super) fn deliver(node: &Node, target: &Target<'_>, event: &Event, deliverer
         } => {
             let process = Process::of(node, target.process).ok_or(ESRCH)?;
             let connection = process.connection(coid).ok_or(EBADF)?;
-            connection.pulse_at_once(priority.unwrap_or(deliverer), code, value)
+            connection.pulse_at_once(priority.unwrap_or(deliverer.priority), code, value)
         }
         Event::Unblock => {
             if let Some(message) = target.message {

@@ -47,6 +47,12 @@ pub(crate) fn place_behind(handle: u32) -> usize {
     (handle as usize & (CAPACITY - 1)) + 1
 }
 
+/// Whether the handles of a slot come round behind this one, so that those of long ago are given out
+/// again.
+pub(crate) fn is_last_of_slot(handle: u32) -> bool {
+    handle >> INDEX_BITS == GENERATION_MASK
+}
+
 /// A table from handles to values.
 ///
 /// # Invariants

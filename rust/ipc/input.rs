@@ -71,6 +71,7 @@ use crate::{
                 Transfer,
                 Unblock, //
             },
+            signo, //
         },
     },
     stats::Counter, //
@@ -82,9 +83,6 @@ use kernel::{
         Arc, //
     },
 };
-
-/// The highest signal.
-const MAX_SIGNAL: i32 = 64;
 
 /// A message that has come, over the session `session`, under the number `seq`.
 struct Arrival<'a> {
@@ -289,9 +287,7 @@ impl Arrival<'_> {
     /// Sends the signal to a process that has a channel here.
     fn send_signal(&self, signal: &kif::Signal) -> Result {
         let node = &self.peer.node;
-        if !(0..=MAX_SIGNAL).contains(&signal.signo) {
-            return Err(EINVAL);
-        }
+        let signo = signo::from_wire(signal.signo).ok_or(EINVAL)?;
         // The first process of a namespace is never signalled from outside.
         if node.options.remote_signals.load(Relaxed) == 0 || signal.pid == 1 {
             return Err(EPERM);
@@ -301,13 +297,14 @@ impl Arrival<'_> {
             .ok_or(ESRCH)?;
         let claim = claim_of(node, signal.credentials.as_ref());
         claim_may_signal(&claim, &process)?;
-        if signal.signo == 0 {
+        if signo == 0 {
             return Ok(());
         }
         let info = signal::Info {
-            signo: signal.signo,
+            signo,
             code: signal.code,
             value: i64::from(signal.value),
+            from: signal::Sender::Elsewhere,
         };
         let tid = (signal.tid != 0).then_some(signal.tid);
         signal::send(&process.pid, tid, &info)
@@ -331,8 +328,13 @@ impl Arrival<'_> {
             tid,
             message: message.as_ref(),
         };
-        events::deliver(&self.peer.node, &target, &event, priority::ORDINARY)
-            .map_err(|_| Counter::EventsLost)
+        events::deliver(
+            &self.peer.node,
+            &target,
+            &event,
+            &events::Deliverer::ELSEWHERE,
+        )
+        .map_err(|_| Counter::EventsLost)
     }
 
     fn connect_refused(&self, connect: &Connect, error: Error) {

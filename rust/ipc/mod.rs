@@ -188,6 +188,11 @@ mod tests {
             Waited,
             Way, //
         },
+        vtids::{
+            Evicted,
+            Named,
+            Threads, //
+        },
         *,
     };
     use crate::{
@@ -319,7 +324,7 @@ mod tests {
         };
         match transaction.wait(&timeout, &WAY, &memory) {
             Waited::Done(Outcome::Error(error) | Outcome::Abandoned(error)) => Ok(error),
-            Waited::Done(Outcome::Reply { .. } | Outcome::Busy) => Ok(0),
+            Waited::Done(Outcome::Reply { .. } | Outcome::Busy | Outcome::Again { .. }) => Ok(0),
             Waited::Interrupted => Err(EINTR),
         }
     }
@@ -608,6 +613,68 @@ mod tests {
         scene.connection.detach();
         let rcvid = before.ok_or(EINVAL)?;
         assert_eq!(scene.process.client_of(rcvid).err(), Some(ESRCH));
+        Ok(())
+    }
+
+    /// A client that is of another node, or not.
+    struct Side(bool);
+
+    impl Named for Side {
+        fn is_remote(&self) -> bool {
+            self.0
+        }
+    }
+
+    /// A message of the thread `tid` comes and is answered: its number.
+    fn comes_and_goes(
+        table: &mut Vtids<Side>,
+        threads: &Threads,
+        (tid, remote): (i32, bool),
+        message: &Arc<Transaction>,
+    ) -> Result<u32> {
+        let mut evicted = Evicted::new();
+        let number = table.begin(threads, tid, Side(remote), message.clone(), &mut evicted)?;
+        assert!(table.take(number).is_some());
+        Ok(number)
+    }
+
+    #[test]
+    fn a_number_comes_again_after_all_places_of_its_thread() -> Result {
+        let scene = Scene::new()?;
+        let message = scene.message(10, 1)?;
+        let threads = Arc::pin_init(Threads::new(), GFP_KERNEL)?;
+        let mut table = Vtids::new(64);
+        let first = comes_and_goes(&mut table, &threads, (1, false), &message)?;
+        for _ in 0..40_000 {
+            let next = comes_and_goes(&mut table, &threads, (1, false), &message)?;
+            assert!(next != first);
+        }
+        assert!(table.client(first).is_some());
+        assert_eq!(threads.take().len(), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn threads_of_other_nodes_do_not_push_out_those_of_this_one() -> Result {
+        let scene = Scene::new()?;
+        let message = scene.message(10, 1)?;
+        let [mine, theirs] = [(); 2].map(|()| Arc::pin_init(Threads::new(), GFP_KERNEL));
+        let (mine, theirs) = (mine?, theirs?);
+        let mut table = Vtids::new(8);
+        let locals = [1, 2].map(|tid| comes_and_goes(&mut table, &mine, (tid, false), &message));
+        for tid in 0..20 {
+            comes_and_goes(&mut table, &theirs, (tid, true), &message)?;
+        }
+        for local in locals {
+            assert!(table.client(local?).is_some());
+        }
+        // They fill the rest themselves, and what is of other nodes makes room.
+        for tid in 3..=8 {
+            comes_and_goes(&mut table, &mine, (tid, false), &message)?;
+        }
+        for (_, number) in mine.take() {
+            assert!(table.client(number).is_some());
+        }
         Ok(())
     }
 

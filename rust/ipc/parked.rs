@@ -21,7 +21,8 @@ use crate::{
         atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
-        pid, //
+        pid,
+        take_first, //
     },
     uapi, //
 };
@@ -112,8 +113,7 @@ impl ParkedSends {
     /// The send that the calling thread comes back to, if it does.
     pub(crate) fn take(&self, call: &Call) -> Option<Parked> {
         let mut list = self.list.lock();
-        let place = list.iter().position(|(mine, _)| mine.same(call))?;
-        list.remove(place).ok().map(|(_, parked)| parked)
+        take_first(&mut list, |(mine, _)| mine.same(call)).map(|(_, parked)| parked)
     }
 
     /// The program's pages of the send with that client handle stay pinned, if it is parked: says

@@ -25,6 +25,7 @@ use crate::{
             Scheduled,
             Thread, //
         },
+        take_first, //
     },
     node::Node,
     proto::kif::priority::Sched,
@@ -107,7 +108,7 @@ impl Lent {
         let mut loans = self.loans.lock();
         loans.retain(|loan| !loan.thread.is_dead());
         let thread = Thread::of_caller();
-        let own = match take(&mut loans, |loan| loan.thread.is_caller()) {
+        let own = match take_first(&mut loans, |loan| loan.thread.is_caller()) {
             Some(loan) => loan.own(),
             None => thread.scheduled(),
         };
@@ -155,16 +156,11 @@ impl Lent {
             return;
         }
         let mut loans = self.loans.lock();
-        while let Some(loan) = take(&mut loans, &wanted) {
+        while let Some(loan) = take_first(&mut loans, &wanted) {
             loan.give_back();
         }
         self.count.store(loans.len(), Relaxed);
     }
-}
-
-fn take(loans: &mut KVec<Loan>, wanted: impl Fn(&Loan) -> bool) -> Option<Loan> {
-    let place = loans.iter().position(wanted)?;
-    loans.remove(place).ok()
 }
 
 /// How the calling thread, whose own is `own`, runs at the priority of a message. Process context.

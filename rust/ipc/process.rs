@@ -3,7 +3,8 @@
 //! A process as message passing knows it: its channels, what it has received, its clients.
 //!
 //! rcvids, chids and scoids are numbers of the process and not of a socket, which is why they lie
-//! here. A process is known as long as it has a socket of the family.
+//! here. A process is known as long as it has a socket of the family, or a connection: a child that
+//! connects a socket which it was born with has made none.
 
 use super::{
     channel::Channel,
@@ -52,6 +53,7 @@ use crate::{
             PidNs, //
         },
         sock::Bell,
+        take_first,
         trace,
         user::UserBuf, //
     },
@@ -72,7 +74,13 @@ use crate::{
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
 };
 
 /// The most messages that a process has received and not answered.
@@ -95,8 +103,8 @@ const ONE_PER_PROCESS: u32 = uapi::QNET_CHF_THREAD_DEATH | uapi::QNET_CHF_COID_D
 /// A process in the node's table.
 pub(crate) struct Entry {
     process: Arc<Process>,
-    /// Its sockets: the process is known as long as there is one.
-    sockets: usize,
+    /// Its sockets and connections: the process is known as long as there is one.
+    uses: usize,
 }
 
 /// A client process of one of the channels, by which it is the same client for all of them.
@@ -185,15 +193,7 @@ impl_death_watch! { impl DeathWatch for ThreadWatch { self.watch } }
 
 impl DeathWatcher for ThreadWatch {
     fn died(self: &Arc<Self>) {
-        let gone = {
-            let mut inner = self.process.inner.lock();
-            let place = inner
-                .threads
-                .iter()
-                .position(|other| Arc::ptr_eq(other, self));
-            place.and_then(|place| inner.threads.remove(place).ok())
-        };
-        drop(gone);
+        self.process.forget(self);
         if self.process.pid.alive() {
             pulse::thread_died(&self.process, self.tid);
         }
@@ -205,11 +205,13 @@ impl DeathWatcher for ThreadWatch {
 pub(crate) struct Process {
     pub(crate) node: Arc<Node>,
     pub(crate) pid: Pid,
-    /// Runs while the process has a socket.
+    /// Runs while the process has a socket or a connection.
     #[pin]
     watch: DeathWatch,
     #[pin]
     inner: SpinLockBh<Inner>,
+    /// Whether one of its channels is told of threads that have ended.
+    tells_of_threads: Atomic<bool>,
     /// The priorities that its threads have from their clients.
     #[pin]
     pub(crate) lent: Lent,
@@ -235,7 +237,10 @@ impl DeathWatcher for Process {
 }
 
 impl Process {
-    /// The calling process, entered into the node's table for one socket more. Process context.
+    /// The calling process, entered into the node's table for one socket or connection more. Process
+    /// context.
+    ///
+    /// Errors: `ENOMEM`.
     pub(crate) fn enter(node: &Arc<Node>) -> Result<Arc<Self>> {
         let fresh = Arc::pin_init(
             try_pin_init!(Self {
@@ -251,6 +256,7 @@ impl Process {
                     connections: KVec::new(),
                     threads: KVec::new(),
                 }),
+                tells_of_threads: Atomic::new(false),
                 lent <- Lent::new(),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -260,23 +266,24 @@ impl Process {
             .iter_mut()
             .find(|entry| entry.process.pid.is_caller());
         if let Some(entry) = known {
-            entry.sockets += 1;
+            entry.uses += 1;
             let process = entry.process.clone();
             drop(processes);
             return Ok(process);
         }
         let entry = Entry {
             process: fresh.clone(),
-            sockets: 1,
+            uses: 1,
         };
         processes.push(entry, atomic_account())?;
         drop(processes);
-        // The socket that is being made keeps the process in the table meanwhile.
+        // What is being made keeps the process in the table meanwhile.
         DeathWatch::start(&fresh, &fresh.pid).inspect_err(|_| fresh.leave())?;
         Ok(fresh)
     }
 
-    /// One socket less. Process context.
+    /// One socket or connection less. Process context, may sleep: the last one waits for
+    /// [`died`](DeathWatcher::died), unless it is ended there.
     pub(crate) fn leave(self: &Arc<Self>) {
         let gone = {
             let mut processes = self.node.ipc.processes.lock();
@@ -285,8 +292,8 @@ impl Process {
                 .position(|entry| Arc::ptr_eq(&entry.process, self));
             place.and_then(|place| {
                 let entry = processes.get_mut(place)?;
-                entry.sockets -= 1;
-                if entry.sockets == 0 {
+                entry.uses -= 1;
+                if entry.uses == 0 {
                     processes.remove(place).ok()
                 } else {
                     None
@@ -312,7 +319,7 @@ impl Process {
     ///
     /// Errors: `ENOMEM`.
     pub(crate) fn thread_calls(self: &Arc<Self>) -> Result {
-        if self.channel_with(uapi::QNET_CHF_THREAD_DEATH).is_none() {
+        if !self.tells_of_threads.load(Relaxed) {
             return Ok(());
         }
         let tid = pid::caller_tid();
@@ -332,7 +339,15 @@ impl Process {
             .threads
             .push(thread.clone(), atomic_account())?;
         // It is this thread that calls, so that it was not entered twice and does not end meanwhile.
-        DeathWatch::start(&thread, &Pid::of_calling_thread())
+        DeathWatch::start(&thread, &Pid::of_calling_thread()).inspect_err(|_| self.forget(&thread))
+    }
+
+    /// Takes a thread out of those whose end is told.
+    fn forget(&self, thread: &Arc<ThreadWatch>) {
+        let gone = take_first(&mut self.inner.lock().threads, |other| {
+            Arc::ptr_eq(other, thread)
+        });
+        drop(gone);
     }
 
     fn watches(&self, tid: i32) -> bool {
@@ -376,11 +391,9 @@ impl Process {
     pub(super) fn remove_connection(&self, connection: &Arc<Connection>) -> bool {
         let removed = {
             let mut inner = self.inner.lock();
-            let place = inner
-                .connections
-                .iter()
-                .position(|other| Arc::ptr_eq(other, connection));
-            place.and_then(|place| inner.connections.remove(place).ok())
+            take_first(&mut inner.connections, |other| {
+                Arc::ptr_eq(other, connection)
+            })
         };
         removed.is_some()
     }
@@ -426,7 +439,7 @@ impl Process {
 
     /// The calling process.
     ///
-    /// Errors: `ESRCH` when it has no socket here.
+    /// Errors: `ESRCH` when it has neither a socket nor a connection here.
     pub(crate) fn of_caller(node: &Node) -> Result<Arc<Self>> {
         Self::find(node, |process| process.pid.is_caller()).ok_or(ESRCH)
     }
@@ -499,10 +512,11 @@ impl Process {
             }
         };
         let channel = Channel::new(self, chid, flags, charged, bell)?;
-        self.inner
-            .lock()
-            .channels
-            .push(channel.clone(), atomic_account())?;
+        {
+            let mut inner = self.inner.lock();
+            inner.channels.push(channel.clone(), atomic_account())?;
+            self.note_channels(&inner);
+        }
         self.node.stats.enter(Gauge::Channels);
         Ok(channel)
     }
@@ -525,13 +539,18 @@ impl Process {
     pub(super) fn remove_channel(&self, channel: &Arc<Channel>) {
         let removed = {
             let mut inner = self.inner.lock();
-            let place = inner
-                .channels
-                .iter()
-                .position(|other| Arc::ptr_eq(other, channel));
-            place.and_then(|place| inner.channels.remove(place).ok())
+            let removed = take_first(&mut inner.channels, |other| Arc::ptr_eq(other, channel));
+            self.note_channels(&inner);
+            removed
         };
         drop(removed);
+    }
+
+    /// The list of channels has changed: each receive would have to go through it otherwise.
+    fn note_channels(&self, inner: &Inner) {
+        let tells = |channel: &Arc<Channel>| channel.has(uapi::QNET_CHF_THREAD_DEATH);
+        self.tells_of_threads
+            .store(inner.channels.iter().any(tells), Relaxed);
     }
 
     /// One connection more of a client to `channel`: its scoid.
@@ -634,15 +653,11 @@ impl Process {
     pub(crate) fn free_scoid(&self, scoid: i32) -> Result {
         let freed = {
             let mut inner = self.inner.lock();
-            let place = inner
-                .clients
-                .iter()
-                .position(|client| client.scoid == scoid && client.gone)
-                .ok_or(EINVAL)?;
-            inner.clients.remove(place).ok()
+            take_first(&mut inner.clients, |client| {
+                client.scoid == scoid && client.gone
+            })
         };
-        drop(freed);
-        Ok(())
+        freed.map(drop).ok_or(EINVAL)
     }
 
     /// Gives a received message its rcvid.
@@ -908,14 +923,11 @@ impl Inner {
         // The numbers of clients that have left, and that the server does not give back, must not
         // keep others out.
         let local = matches!(key, ClientKey::Here(_));
-        let place = self
-            .clients
-            .iter()
-            .position(|client| client.gone && (local || is_remote(&client)));
-        self.clients
-            .remove(place.ok_or(EAGAIN)?)
-            .map(drop)
-            .map_err(|_| EAGAIN)
+        take_first(&mut self.clients, |client| {
+            client.gone && (local || is_remote(&client))
+        })
+        .map(drop)
+        .ok_or(EAGAIN)
     }
 }
 

@@ -92,6 +92,11 @@ impl Request {
         }
     }
 
+    /// Whether it changes the reply area.
+    pub(super) fn writes(&self) -> bool {
+        matches!(self, Request::Write { .. })
+    }
+
     /// The error of the asker when the client has too much to do.
     pub(super) fn too_much(&self) -> Error {
         match self {

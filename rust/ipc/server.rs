@@ -24,6 +24,7 @@ use crate::{
         lock::SpinLockBh,
         new_spinlock_bh,
         skb::Context,
+        take_first,
         user::UserBuf, //
     },
     node::{
@@ -197,11 +198,8 @@ impl ServerConnection {
 
     /// A message of the client is no more.
     pub(super) fn message_gone(&self, handle: u32) {
-        let mut messages = self.messages.lock();
-        if let Some(place) = messages.iter().position(|other| *other == handle) {
-            // A number has nothing that is dropped.
-            let _ = messages.remove(place);
-        }
+        // A number has nothing that is dropped.
+        let _ = take_first(&mut self.messages.lock(), |other| *other == handle);
     }
 
     /// Whether the message with that handle is queued, or received and not answered.
@@ -233,8 +231,10 @@ impl ServerConnection {
 
     /// Takes the client's messages out of the queue, and their rcvids out of the server's table.
     pub(super) fn forget_messages(self: &Arc<Self>) {
-        // Most clients have none, and the search goes through all that the server has.
-        if !self.messages.lock().is_empty() {
+        // Most clients have none, and the search goes through all that the server has. A client that
+        // has many must not be searched for each of them, when it is taken out.
+        let messages = core::mem::take(&mut *self.messages.lock());
+        if !messages.is_empty() {
             self.channel.fail_if(
                 |transaction| transaction.came_by(self),
                 Event::Abandon,
@@ -266,9 +266,7 @@ impl ServerConnection {
 
     /// Whether the client wants to leave that send; it is told once.
     pub(super) fn was_asked_for(&self, handle: u32) -> bool {
-        let mut handles = self.asked_for.lock();
-        let place = handles.iter().position(|other| *other == handle);
-        place.is_some_and(|place| handles.remove(place).is_ok())
+        take_first(&mut self.asked_for.lock(), |other| *other == handle).is_some()
     }
 
     /// Whether the session that the connection was made over has ended.

@@ -101,7 +101,7 @@ pub(super) fn answered(transaction: &Transaction, handle: u32, outcome: &Outcome
             (error, &[][..])
         }
         // The sender gave up by itself, which no message tells.
-        Outcome::Abandoned(_) | Outcome::Busy => return,
+        Outcome::Abandoned(_) | Outcome::Busy | Outcome::Again { .. } => return,
     };
     show(transaction.node(), server, client, &message, data);
 }

@@ -71,6 +71,7 @@ use crate::{
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
+    bindings,
     prelude::*,
     sync::{
         atomic::{
@@ -149,8 +150,9 @@ impl Payload {
 /// that restart a system call, which would send the message again.
 pub(crate) const MAX_ERRNO: c_int = 511;
 
-/// After how many nanoseconds another node is asked again to let a client go; that doubles up to
-/// [`LAST_ASK`]. A node that has lost the message would not answer otherwise.
+/// After how many nanoseconds a server is asked again to let a client go; that doubles up to
+/// [`LAST_ASK`]. Another node that has lost the message would not answer otherwise, and a server of
+/// this one may not have been told for want of memory.
 const FIRST_ASK: u64 = 1_000_000_000;
 /// See [`FIRST_ASK`].
 const LAST_ASK: u64 = 30_000_000_000;
@@ -172,7 +174,15 @@ pub(crate) enum Outcome {
     Abandoned(c_int),
     /// The server's node had no room for the message, and the sender should try again.
     Busy,
+    /// The server wants the message sent again (MsgError with ERESTART).
+    Again {
+        /// When the sender's time-out is over, if it has begun to run: it does not begin anew.
+        deadline: Option<u64>,
+    },
 }
+
+/// By which Linux error number, negative, a server says that the message is to be sent again.
+const RESTART: c_int = -(bindings::ERESTART as c_int);
 
 /// A sender's limit on how long it is blocked.
 #[derive(Clone, Copy)]
@@ -297,6 +307,8 @@ struct Inner {
     server_told: bool,
     /// Whether the server on another node wrote to where there is no memory.
     fault: bool,
+    /// Whether the server has written into the reply area, which may overlap the message.
+    written: bool,
     /// Whether an event has told the sender to leave.
     told_to_leave: bool,
     /// When the sender's time-out is over, once it has begun to run.
@@ -353,6 +365,24 @@ impl Inner {
         }
         self.state = self.state.step(Event::Abandon).ok()?;
         Some((self.payload.take(), core::mem::take(&mut self.requests)))
+    }
+
+    /// What the sender's call comes to by `outcome`, if its server is on another node as `remote` says.
+    fn seen_by_sender(&self, outcome: Outcome, remote: bool) -> Outcome {
+        match outcome {
+            Outcome::Error(RESTART) if !self.written => match self.leaving {
+                // It would not wait for the next answer either.
+                Some(cause) => Outcome::Error(cause),
+                None if self.told_to_leave => Outcome::Error(EINTR.to_errno()),
+                None => Outcome::Again {
+                    deadline: self.deadline,
+                },
+            },
+            outcome => {
+                let leaving = self.leaving.filter(|_| remote);
+                with_cause(with_fault(outcome, self.fault), leaving)
+            }
+        }
     }
 }
 
@@ -458,6 +488,7 @@ impl Transaction {
                     answered: false,
                     server_told: false,
                     fault: false,
+                    written: false,
                     told_to_leave: false,
                     deadline: None,
                 }),
@@ -759,7 +790,7 @@ impl Transaction {
     pub(super) fn take_answer(&self) -> Option<Outcome> {
         let mut inner = self.inner.lock();
         let outcome = inner.outcome.take()?;
-        Some(with_fault(outcome, inner.fault))
+        Some(inner.seen_by_sender(outcome, false))
     }
 
     /// Does what servers ask of the memory of a sender of which no thread waits. Process context, not
@@ -859,7 +890,8 @@ impl Transaction {
             let mut inner = self.inner.lock();
             let asked = inner.leaving.is_some();
             match Cause::Signal.departure(inner.state, wants_to_know, false, asked) {
-                Departure::Wait => return true,
+                // Not told yet, for want of memory.
+                Departure::Wait => {}
                 Departure::Ask => inner.leaving = Some(EINTR.to_errno()),
                 Departure::AtOnce | Departure::AtOnceAndTell => return false,
             }
@@ -867,8 +899,9 @@ impl Transaction {
         self.tell_server()
     }
 
-    /// Sends the server the pulse that says that the client wants to leave; says whether that was
-    /// possible. If the server has no rcvid yet, [`Self::given`] does it.
+    /// Sends the server the pulse that says that the client wants to leave, once; says whether there is
+    /// a server to wait for. If it has no rcvid yet, [`Self::given`] does it. Without memory it is done
+    /// when the client asks again. Legal in softirq; no lock may be held.
     pub(super) fn tell_server(&self) -> bool {
         let Some(channel) = self.channel() else {
             return false;
@@ -882,10 +915,10 @@ impl Transaction {
             inner.rcvid
         };
         let pulse = Pulse::unblock(rcvid, self.scoid(), self.sender.priority);
-        if channel.queue_pulse(pulse, Room::Own).is_err() {
+        if let Err(error) = channel.queue_pulse(pulse, Room::Own) {
             self.node().stats.count(Counter::PulsesLost);
             self.inner.lock().server_told = false;
-            return false;
+            return error != ESRCH;
         }
         if self.inner.lock().answered {
             // Who answered in between may have found no pulse to withdraw.
@@ -931,6 +964,7 @@ impl Transaction {
     /// its thread serves what servers ask of its memory. Process context.
     pub(crate) fn wait(&self, timeout: &Timeout, way: &Way<'_>, memory: &Memory<'_>) -> Waited {
         let mut backoff = FIRST_ASK;
+        let mut ask_again = None;
         let mut inner = self.inner.lock();
         inner.tell_receive = timeout.states.cares_for_receive();
         loop {
@@ -939,21 +973,26 @@ impl Transaction {
             if runs && inner.deadline.is_none() {
                 inner.deadline = Some(timeout.deadline());
             }
-            let until = if runs { inner.deadline } else { None };
+            let deadline = if runs { inner.deadline } else { None };
+            let until = match asked {
+                false => deadline,
+                true => Some(*ask_again.get_or_insert_with(|| now_ns().saturating_add(backoff))),
+            };
             let woken = if !inner.requests.is_empty() {
-                // What is asked without end must not keep a signal or the time-out out; what was
-                // written before the reply is part of it.
+                // What is asked without end must not keep a signal, an event or the time out; what
+                // was written before the reply is part of it.
                 match inner.outcome {
                     Some(_) => Wait::Woken,
+                    None if inner.told_to_leave && !asked => Wait::Signal,
                     None => interrupted(until, asked),
                 }
             } else if let Some(outcome) = inner.outcome.take() {
-                let leaving = inner.leaving.filter(|_| way.remote);
-                return Waited::Done(with_cause(with_fault(outcome, inner.fault), leaving));
-            } else if asked {
-                let again = way.remote.then(|| now_ns().saturating_add(backoff));
-                self.done.wait_killable(&mut inner, again)
-            } else if inner.told_to_leave {
+                return Waited::Done(inner.seen_by_sender(outcome, way.remote));
+            } else if asked && pending_signal() == Signal::Handler {
+                // The handler runs when the server has answered; until then nothing can end a sleep
+                // that signals end.
+                self.done.wait_killable(&mut inner, until)
+            } else if inner.told_to_leave && !asked {
                 Wait::Signal
             } else {
                 self.done.wait(&mut inner, until)
@@ -963,8 +1002,9 @@ impl Transaction {
                     let requests = core::mem::take(&mut inner.requests);
                     if !requests.is_empty() {
                         let finished = inner.outcome.is_some();
+                        inner.written |= requests.iter().any(Request::writes);
                         drop(inner);
-                        let served = self.serve(requests, finished, memory, until);
+                        let served = self.serve(requests, finished, memory, deadline);
                         inner = self.inner.lock();
                         inner.fault |= served.is_err();
                     }
@@ -974,6 +1014,7 @@ impl Transaction {
                     drop(inner);
                     (way.ask)();
                     backoff = (backoff * 2).min(LAST_ASK);
+                    ask_again = None;
                     inner = self.inner.lock();
                     continue;
                 }
@@ -984,7 +1025,6 @@ impl Transaction {
                 Wait::Signal => match pending_signal() {
                     Signal::Fatal => Cause::Killed,
                     Signal::Handler => Cause::Signal,
-                    Signal::Other if asked => continue,
                     Signal::Other => return Waited::Interrupted,
                     Signal::None => continue,
                 },
@@ -1048,11 +1088,15 @@ impl Transaction {
     }
 }
 
-/// Whether a thread that has something to do is to stop waiting all the same. One that has asked to
-/// be let go only dies.
+/// Whether a thread that has something to do is to stop waiting all the same. For one that has asked to
+/// be let go a handler is no reason any more.
 fn interrupted(until: Option<u64>, asked: bool) -> Wait {
-    let signal = pending_signal();
-    if signal == Signal::Fatal || (signal != Signal::None && !asked) {
+    let ends = match pending_signal() {
+        Signal::None => false,
+        Signal::Handler => !asked,
+        Signal::Other | Signal::Fatal => true,
+    };
+    if ends {
         Wait::Signal
     } else if until.is_some_and(|until| now_ns() >= until) {
         Wait::TimedOut

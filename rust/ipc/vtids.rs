@@ -9,14 +9,21 @@
 //! thread. The table of a server's process gives rcvids; that of a node gives the client handles by
 //! which other nodes know its sends.
 //!
+//! When the numbers of its place in the table come round, a thread goes on in another place, so that
+//! a server that was slow with an old number does not answer a new message.
+//!
 //! A virtual thread ends with its connection, or earlier when the table is full and it has no
-//! message.
+//! message. Those of other nodes, which cost their owners nothing, have half of a table at the most
+//! that they fill with such, and are the first to end.
 
 use super::{
+    connection::Connection,
     handles::{
+        is_last_of_slot,
         place_behind,
         Handles, //
     },
+    process::Whose,
     transaction::Transaction,
 };
 use crate::knet::{
@@ -33,8 +40,12 @@ use kernel::{
 /// The most threads of one connection that are remembered; the one that came first is forgotten.
 const MOST_PER_CONNECTION: usize = 256;
 
-/// The virtual threads of one connection: their thread ids and the numbers that they had last. A
-/// number may be of no use any more.
+/// How many places of the table a thread has in turn, when it has used up the numbers of one: so many
+/// times 32,767 messages pass before a number comes again.
+const MOST_PLACES: usize = 16;
+
+/// The virtual threads of one connection: their thread ids and the numbers that they had last, in each
+/// of their places in the table; the present one is the last. A number may be of no use any more.
 #[pin_data]
 pub(crate) struct Threads {
     #[pin]
@@ -52,16 +63,33 @@ impl Threads {
     fn last_of(&self, tid: i32) -> Option<u32> {
         let list = self.list.lock();
         list.iter()
+            .rev()
             .find_map(|(mine, handle)| (*mine == tid).then_some(*handle))
     }
 
-    /// Remembers the number of a thread, in place of the one that came first if there are too many:
-    /// that one's number is given back.
+    /// The last number of the place that a thread has not used for longest, in which it goes on now;
+    /// `None` if it may have another one.
+    fn next_place(&self, tid: i32) -> Option<u32> {
+        let mut list = self.list.lock();
+        let mut mine = list.iter().enumerate().filter(|(_, (its, _))| *its == tid);
+        let (first, (_, handle)) = mine.next().map(|(first, entry)| (first, *entry))?;
+        if mine.count() + 1 < MOST_PLACES {
+            return None;
+        }
+        if let Some(tail) = list.get_mut(first..) {
+            tail.rotate_left(1);
+        }
+        Some(handle)
+    }
+
+    /// Remembers the number of a thread instead of its number `before`; or as another one, in place of
+    /// the one that came first if there are too many: that one's number is given back.
     ///
     /// Errors: `ENOMEM`.
-    fn remember(&self, tid: i32, handle: u32) -> Result<Option<u32>> {
+    fn remember(&self, tid: i32, handle: u32, before: Option<u32>) -> Result<Option<u32>> {
         let mut list = self.list.lock();
-        if let Some(entry) = list.iter_mut().find(|(mine, _)| *mine == tid) {
+        let known = |entry: &&mut (i32, u32)| entry.0 == tid && Some(entry.1) == before;
+        if let Some(entry) = list.iter_mut().rev().find(known) {
             entry.1 = handle;
             return Ok(None);
         }
@@ -89,6 +117,24 @@ impl<C> Taken<C> {
     /// The message. The table's lock must not be held.
     pub(crate) fn message(self) -> Arc<Transaction> {
         self.message
+    }
+}
+
+/// What names a client in a table.
+pub(crate) trait Named {
+    /// Whether it is of another node.
+    fn is_remote(&self) -> bool;
+}
+
+impl Named for Arc<Connection> {
+    fn is_remote(&self) -> bool {
+        false
+    }
+}
+
+impl Named for Whose {
+    fn is_remote(&self) -> bool {
+        matches!(self, Whose::There { .. })
     }
 }
 
@@ -132,15 +178,20 @@ impl<C> Evicted<C> {
 /// The lock that it lies under is taken before those of [`Threads`].
 pub(crate) struct Vtids<C> {
     table: Handles<Vtid<C>>,
+    limit: usize,
+    /// How many are of other nodes.
+    remote: usize,
     /// Where the search for one that can be given up goes on.
     sweep: usize,
 }
 
-impl<C> Vtids<C> {
+impl<C: Named> Vtids<C> {
     /// An empty table for at most `limit`.
     pub(crate) const fn new(limit: usize) -> Self {
         Self {
             table: Handles::new(limit),
+            limit,
+            remote: 0,
             sweep: 0,
         }
     }
@@ -157,33 +208,38 @@ impl<C> Vtids<C> {
         message: Arc<Transaction>,
         evicted: &mut Evicted<C>,
     ) -> Result<u32> {
-        let last = threads.last_of(tid);
-        let mine = last.filter(|last| self.table.get(*last).is_some_and(|vtid| vtid.tid == tid));
-        let idle = mine.filter(|last| self.table.get(*last).is_some_and(Vtid::is_idle));
+        let mut before = threads.last_of(tid);
+        let mut idle = before.filter(|handle| self.is_idle(*handle, tid));
+        if idle.is_some_and(is_last_of_slot) {
+            before = threads.next_place(tid);
+            idle = before.filter(|handle| self.is_idle(*handle, tid));
+        }
         if let Some(handle) = idle.and_then(|last| self.table.renew(last)) {
             if let Some(vtid) = self.table.get_mut(handle) {
                 evicted.message = vtid.message.replace(message);
                 evicted.clients = [Some(core::mem::replace(&mut vtid.client, client)), None];
             }
             // It is in the list, so that there is nothing to fail.
-            let _ = threads.remember(tid, handle);
+            let _ = threads.remember(tid, handle, before);
             return Ok(handle);
         }
         let [made_room, forgotten] = &mut evicted.clients;
-        *made_room = self.make_room();
+        let remote = client.is_remote();
+        *made_room = self.make_room(remote);
         let handle = self.table.insert(Vtid {
             client,
             tid,
             message: Some(message),
             passing: true,
         })?;
+        self.remote += usize::from(remote);
         // A thread that has another message under way, as a program that does not wait for its
         // replies, keeps the number of that one.
-        if mine.is_some() {
+        if before.is_some_and(|before| self.is_of(before, tid)) {
             return Ok(handle);
         }
         // Without memory it is as one that nobody remembers.
-        let remembered = threads.remember(tid, handle);
+        let remembered = threads.remember(tid, handle, before);
         if let Ok(old) = remembered {
             *forgotten = old.and_then(|old| self.end(old));
             if let Some(vtid) = self.table.get_mut(handle) {
@@ -193,22 +249,46 @@ impl<C> Vtids<C> {
         Ok(handle)
     }
 
-    /// Ends one virtual thread without a message, if there is no room for another.
-    fn make_room(&mut self) -> Option<C> {
-        if self.table.make_room().is_ok() {
+    /// Whether that number is one of the thread's.
+    fn is_of(&self, handle: u32, tid: i32) -> bool {
+        self.table.get(handle).is_some_and(|vtid| vtid.tid == tid)
+    }
+
+    /// The same, and whether the thread has no message by it.
+    fn is_idle(&self, handle: u32, tid: i32) -> bool {
+        let vtid = self.table.get(handle);
+        vtid.is_some_and(|vtid| vtid.tid == tid && vtid.is_idle())
+    }
+
+    /// Ends one virtual thread without a message, if there is no room for another one, which is of
+    /// another node as `remote` says.
+    fn make_room(&mut self, remote: bool) -> Option<C> {
+        let full = self.table.make_room().is_err();
+        if !full && !(remote && self.remote >= self.limit / 2) {
             return None;
         }
-        for from in [self.sweep, 0] {
-            let mut place = from;
-            let ended = self
-                .table
-                .remove_from(&mut place, |vtid| vtid.message.is_none());
-            if let Some(vtid) = ended {
-                self.sweep = place;
-                return Some(vtid.client);
-            }
+        let ended = self.end_idle(Named::is_remote);
+        match full {
+            true => ended.or_else(|| self.end_idle(|_| true)),
+            false => ended,
         }
-        None
+    }
+
+    /// Ends one virtual thread without a message, of a client that `wanted` holds for.
+    fn end_idle(&mut self, wanted: impl Fn(&C) -> bool) -> Option<C> {
+        let is_wanted = |vtid: &Vtid<C>| vtid.message.is_none() && wanted(&vtid.client);
+        let found = [self.sweep, 0]
+            .iter()
+            .find_map(|from| Some(self.table.find_from(*from, is_wanted)?.0))?;
+        self.sweep = place_behind(found);
+        self.remove(found)
+    }
+
+    /// Takes a virtual thread out of the table.
+    fn remove(&mut self, handle: u32) -> Option<C> {
+        let client = self.table.remove(handle)?.client;
+        self.remote -= usize::from(client.is_remote());
+        Some(client)
     }
 
     /// The message with this number, unless it is answered.
@@ -233,14 +313,10 @@ impl<C> Vtids<C> {
         let vtid = self.table.get_mut(handle)?;
         let message = vtid.message.take()?;
         let passing = vtid.passing;
-        let ended = if passing {
-            self.table.remove(handle)
-        } else {
-            None
-        };
+        let ended = if passing { self.remove(handle) } else { None };
         Some(Taken {
             message,
-            _ended: ended.map(|vtid| vtid.client),
+            _ended: ended,
         })
     }
 
@@ -271,6 +347,6 @@ impl<C> Vtids<C> {
             vtid.passing = true;
             return None;
         }
-        self.table.remove(handle).map(|vtid| vtid.client)
+        self.remove(handle)
     }
 }

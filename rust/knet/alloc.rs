@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory: for values that are too big to pass through a kernel stack, and whom it is charged to.
+//! Memory: for values that are too big to pass through a kernel stack, whom it is charged to, and
+//! what leaves a list without being dropped under its lock.
 
 use core::ptr;
 use kernel::{
@@ -19,6 +20,13 @@ pub(crate) fn boxed_copy<T: Copy>(value: &'static T, flags: Flags) -> Result<KBo
         ptr::copy_nonoverlapping(value, place.as_mut_ptr(), 1);
         Ok(place.assume_init())
     }
+}
+
+/// Takes the first value that `wanted` holds for out of a list. The caller drops it where it may:
+/// what has a reference, behind the lock that the list lies under.
+pub(crate) fn take_first<T>(list: &mut KVec<T>, wanted: impl FnMut(&T) -> bool) -> Option<T> {
+    let place = list.iter().position(wanted)?;
+    list.remove(place).ok()
 }
 
 /// `GFP_ATOMIC` for what a program makes the module keep: charged to its memory cgroup. In softirq

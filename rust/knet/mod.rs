@@ -35,5 +35,6 @@ pub(crate) mod work;
 pub(crate) use alloc::{
     atomic_account,
     boxed_copy, //
+    take_first,
 };
 pub(crate) use lock::new_spinlock_bh;

@@ -107,20 +107,12 @@ impl Draft {
         data: usize,
         context: Context,
     ) -> Result<Self> {
-        let pad = node.options.num_tx_pad.load(Relaxed) as usize;
         let fixed = message.fixed_len();
-        let mut skb = TxSkb::alloc(pad + HEADER_LEN + fixed + data, context)?;
-        let bytes = skb.put(pad + HEADER_LEN + fixed + data);
-        let (head, rest) = bytes.split_at_mut_checked(pad + HEADER_LEN).ok_or(EINVAL)?;
-        head.fill(0);
-        message.emit(rest).ok_or(EINVAL)?;
+        let emit = |bytes: &mut [u8]| message.emit(bytes).map(drop);
+        let draft = Self::whole(node, Layer::Kif, (fixed, data), context, emit)?;
         Ok(Self {
-            body: Body::Whole { skb, sealed: false },
-            pad,
-            fixed,
-            data,
             urgency: urgency(message),
-            layer: Layer::Kif,
+            ..draft
         })
     }
 
@@ -128,20 +120,32 @@ impl Draft {
     ///
     /// Errors: `ENOMEM`, `EINVAL` for a message that cannot be emitted.
     pub(super) fn nr(node: &Node, message: &nr::Message<'_>, context: Context) -> Result<Self> {
-        let pad = node.options.num_tx_pad.load(Relaxed) as usize;
         let fixed = message.emitted_len();
-        let mut skb = TxSkb::alloc(pad + HEADER_LEN + fixed, context)?;
-        let bytes = skb.put(pad + HEADER_LEN + fixed);
+        let emit = |bytes: &mut [u8]| message.emit(bytes).map(drop);
+        Self::whole(node, Layer::Nr, (fixed, 0), context, emit)
+    }
+
+    /// Begins a message in one piece, with `fixed` bytes that `emit` writes, and `data` behind them.
+    fn whole(
+        node: &Node,
+        layer: Layer,
+        (fixed, data): (usize, usize),
+        context: Context,
+        emit: impl FnOnce(&mut [u8]) -> Option<()>,
+    ) -> Result<Self> {
+        let pad = node.options.num_tx_pad.load(Relaxed) as usize;
+        let mut skb = TxSkb::alloc(pad + HEADER_LEN + fixed + data, context)?;
+        let bytes = skb.put(pad + HEADER_LEN + fixed + data);
         let (head, rest) = bytes.split_at_mut_checked(pad + HEADER_LEN).ok_or(EINVAL)?;
         head.fill(0);
-        message.emit(rest).ok_or(EINVAL)?;
+        emit(rest).ok_or(EINVAL)?;
         Ok(Self {
             body: Body::Whole { skb, sealed: false },
             pad,
             fixed,
-            data: 0,
+            data,
             urgency: ORDINARY,
-            layer: Layer::Nr,
+            layer,
         })
     }
 

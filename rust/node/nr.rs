@@ -22,6 +22,7 @@ use crate::{
             Context,
             RxSkb, //
         },
+        take_first,
         timer::now_ns,
         wait::{
             Wait,
@@ -118,8 +119,7 @@ impl Questions {
     fn leave(&self, id: u16) {
         let left = {
             let mut inner = self.inner.lock();
-            let place = inner.questions.iter().position(|other| other.id == id);
-            place.and_then(|place| inner.questions.remove(place).ok())
+            take_first(&mut inner.questions, |other| other.id == id)
         };
         drop(left);
     }

@@ -8,6 +8,7 @@ use super::{
     Node, //
 };
 use crate::{
+    knet::take_first,
     proto::names::{
         Fqnn,
         Policy,
@@ -93,10 +94,8 @@ impl Table {
 
     /// One program less waits for the name.
     pub(super) fn asked_enough(&mut self, fqnn: &Fqnn) {
-        if let Some(index) = self.asked.iter().position(|asked| asked == fqnn) {
-            // The index is in range, so this cannot fail.
-            let _ = self.asked.remove(index);
-        }
+        // A name has nothing that is dropped.
+        let _ = take_first(&mut self.asked, |asked| asked == fqnn);
     }
 
     /// Whether a program waits for the name.

@@ -61,7 +61,7 @@ enum qnet_signal_kind qnet_helper_pending_signal(void);
 u64 qnet_helper_siphash(const void *data, size_t len, u64 key0, u64 key1);
 bool qnet_helper_is_administrator(void);
 int qnet_helper_send_signal(struct pid *process, int tid, int signo, int code,
-			    s64 value);
+			    s64 value, bool caller);
 unsigned int qnet_helper_waiters(struct wait_queue_head *wq);
 bool qnet_helper_waiter_at(struct wait_queue_head *wq, unsigned int n,
 			   struct pid_namespace *ns,

@@ -176,7 +176,8 @@ struct qnet_pulse {
  * On a channel. When rcvid is not 0, that message is answered first, as
  * QNET_IOC_REPLY does with status and reply; reply_error tells how that went,
  * and the call goes on. Returns 0 with the message's rcvid; or, with rcvid 0,
- * a pulse, which does not touch buf, and info is zero.
+ * a pulse, which does not touch buf, and info is zero; with a message, pulse
+ * is.
  */
 struct qnet_receive {
 	__u32			size;

@@ -31,7 +31,7 @@ typedef long (*entry)(long, long, long, long, long, long);
 
 struct signals {
 	atomic_int count;
-	int value, code, thread;
+	int value, code, thread, pid, uid;
 };
 
 struct actor {
@@ -405,6 +405,8 @@ static void handle(int number, siginfo_t *info, void *context)
 	(void)context;
 	signals->value = info->si_value.sival_int;
 	signals->code = info->si_code;
+	signals->pid = info->si_pid;
+	signals->uid = info->si_uid;
 	signals->thread = gettid();
 	signals->count++;
 }
@@ -440,6 +442,16 @@ int signal_code(const struct actor *actor)
 int signal_thread_id(const struct actor *actor)
 {
 	return actor->process->signals.thread;
+}
+
+int signal_pid(const struct actor *actor)
+{
+	return actor->process->signals.pid;
+}
+
+int signal_uid(const struct actor *actor)
+{
+	return actor->process->signals.uid;
 }
 
 void await_signals(struct actor *actor, int count)

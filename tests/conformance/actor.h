@@ -101,6 +101,8 @@ int signal_count(const struct actor *actor);
 int signal_value(const struct actor *actor);
 int signal_code(const struct actor *actor);
 int signal_thread_id(const struct actor *actor);
+int signal_pid(const struct actor *actor);
+int signal_uid(const struct actor *actor);
 /* Waits until it was handled so often. */
 void await_signals(struct actor *actor, int count);
 

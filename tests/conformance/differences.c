@@ -17,7 +17,6 @@ static const struct {
 	{ "channel/create_without_descriptors_is_EAGAIN", "a channel takes a descriptor: EMFILE" },
 	{ "receive/pulse_into_a_bad_buffer_is_EFAULT", "the library stores pulses: SIGSEGV" },
 	{ "send/bad_reply_area_is_EFAULT_for_both", "the client copies its reply itself" },
-	{ "reply/error_ERESTART_sends_again", "ERESTART is an error like any other" },
 };
 
 const char *suite_difference(const char *name)

@@ -150,6 +150,8 @@ ROWS(BOTH, signal_with_code_and_value, moments)
 	await_signals(p.client, 1);
 	WANT(signal_value(p.client), 4242);
 	WANT(signal_code(p.client), SI_QUEUE);
+	WANT(signal_pid(p.client), is_remote() ? 0 : pid_of(p.server));
+	WANT(signal_uid(p.client), is_remote() ? 65534 : 0);
 }
 
 CASE(BOTH, signal_to_the_thread_that_sent)
@@ -391,6 +393,47 @@ CASE(BOTH, signalkill_value_and_code)
 	await_signals(p.server, 1);
 	WANT(signal_value(p.server), 78);
 	WANT(signal_code(p.server), SI_QUEUE);
+	WANT(signal_pid(p.server), is_remote() ? 0 : pid_of(p.client));
+}
+
+/* rt_sigqueueinfo() does not let a program say that either. */
+CASE(BOTH, signalkill_is_no_tgkill)
+{
+	struct pair p = pair_up(0);
+
+	count_signal(p.server, SIGUSR2, 0);
+	WANT(CALL(p.client, SignalKill, p.nd, pid_of(p.server), 0, SIGUSR2, SI_TKILL, 78), 0);
+	await_signals(p.server, 1);
+	WANT(signal_code(p.server), SI_QUEUE);
+}
+
+/* On the wire the numbers are QNX's, which has not got this one. */
+CASE(REMOTE, signalkill_of_what_qnx_has_not_got_is_EINVAL)
+{
+	struct pair p = pair_up(0);
+
+	FAILS(p.client, EINVAL, SignalKill, p.nd, pid_of(p.server), 0, SIGSTKFLT, 0, 0);
+}
+
+struct signal_row {
+	const char *name;
+	int number;
+};
+
+static const struct signal_row travelling[] = {
+	{ "SIGUSR1", SIGUSR1 }, { "SIGBUS", SIGBUS }, { "SIGCHLD", SIGCHLD }, { "SIGTSTP", SIGTSTP },
+	{ "SIGURG", SIGURG }, { "SIGXFSZ", SIGXFSZ }, { "SIGRTMIN", 34 }, { "SIGRTMIN_15", 49 },
+};
+
+ROWS(BOTH, signalkill_of, travelling)
+{
+	const struct signal_row *sent = row;
+	struct pair p = pair_up(0);
+
+	count_signal(p.server, sent->number, 0);
+	WANT(CALL(p.client, SignalKill, p.nd, pid_of(p.server), 0, sent->number, SI_QUEUE, 79), 0);
+	await_signals(p.server, 1);
+	WANT(signal_value(p.server), 79);
 }
 
 CASE(BOTH, signalkill_to_a_thread)

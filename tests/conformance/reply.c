@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* MsgReply and MsgError in all forms, and their errors (neutrino-api.md 6.4). */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "pair.h"
@@ -201,6 +202,77 @@ CASE(BOTH, error_ERESTART_sends_again)
 	rcvid = receive(&p);
 	WANT(memcmp(p.in, "again", 6), 0);
 	answer(&p, rcvid, 55);
+}
+
+/* As long as the server wants it, and with what the server reads itself. */
+CASE(BOTH, error_ERESTART_again_and_again)
+{
+	const size_t size = 200000;
+	struct pair p = pair_up(0);
+	char *in = mem(size);
+	int n, rcvid;
+
+	begin_send(&p, pattern(size), size);
+	for (n = 0; n < 5; n++)
+		WANT(CALL(p.server, MsgError, receive(&p), ERESTART), 0);
+	rcvid = receive(&p);
+	WANT(CALL(p.server, MsgRead, rcvid, in, size, 0), size);
+	want_pattern(in, size, 0);
+	answer(&p, rcvid, 56);
+}
+
+/* The time is that of the call, and runs out all the same. */
+CASE(BOTH, error_ERESTART_does_not_prolong_a_time_out)
+{
+	struct pair p = pair_up(0);
+
+	time_out(p.client, _NTO_TIMEOUT_SEND | _NTO_TIMEOUT_REPLY, 300 * MILLISECONDS);
+	begin_send(&p, "again", 5);
+	WANT(CALL(p.server, MsgError, receive(&p), ERESTART), 0);
+	receive(&p);
+	FINISH_FAILS(p.client, ETIMEDOUT);
+	works(&p);
+}
+
+CASE(BOTH, error_ERESTART_and_then_a_signal)
+{
+	struct pair p = pair_up(0);
+
+	count_signal(p.client, SIGUSR1, SA_RESTART);
+	begin_send(&p, "again", 5);
+	WANT(CALL(p.server, MsgError, receive(&p), ERESTART), 0);
+	receive(&p);
+	signal_thread(p.client, SIGUSR1);
+	FINISH_FAILS(p.client, EINTR);
+	works(&p);
+}
+
+/* A client that wants to leave does not come back: its server has let it go. */
+CASE(BOTH, error_ERESTART_lets_a_client_go_that_has_asked)
+{
+	struct pair p = pair_up(_NTO_CHF_UNBLOCK);
+	int rcvid;
+
+	count_signal(p.client, SIGUSR1, 0);
+	rcvid = hold(&p);
+	signal_thread(p.client, SIGUSR1);
+	receive_pulse(&p, _PULSE_CODE_UNBLOCK);
+	WANT(CALL(p.server, MsgError, rcvid, ERESTART), 0);
+	FINISH_FAILS(p.client, EINTR);
+	nothing_queued(&p);
+	works(&p);
+}
+
+CASE(BOTH, error_ERESTART_to_a_client_that_was_killed)
+{
+	struct pair p = pair_up(0), q;
+	int rcvid = hold(&p);
+
+	WANT(CALL(p.server, MsgError, rcvid, ERESTART), 0);
+	receive(&p);
+	kill_process(p.client);
+	q = pair_with_client(&p, process_on(CLIENT));
+	works(&q);
 }
 
 /* 6.4: not after MsgWrite. */

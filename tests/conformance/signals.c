@@ -146,6 +146,25 @@ CASE(BOTH, stop_and_continue_while_SEND_blocked)
 	nothing_queued(&p);
 }
 
+/* Also one that has asked to leave, and waits for the server's word. */
+CASE(BOTH, stop_and_continue_after_a_time_out)
+{
+	struct pair p = pair_up(_NTO_CHF_UNBLOCK);
+	int rcvid;
+
+	time_out(p.client, _NTO_TIMEOUT_REPLY, 100 * MILLISECONDS);
+	rcvid = hold(&p);
+	receive_pulse(&p, _PULSE_CODE_UNBLOCK);
+	signal_process(p.client, SIGSTOP);
+	await_state(p.client, 'T');
+	signal_process(p.client, SIGCONT);
+	await_blocked(p.client);
+	nothing_queued(&p);
+	WANT(CALL(p.server, MsgError, rcvid, -1), 0);
+	FINISH_FAILS(p.client, ETIMEDOUT);
+	works(&p);
+}
+
 CASE(BOTH, reply_while_the_client_is_stopped)
 {
 	struct pair p = pair_up(0);

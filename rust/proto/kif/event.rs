@@ -5,13 +5,16 @@
 //! A server delivers an event with MsgDeliverEvent. It acts on the client, by its own coids and on
 //! its own threads, and never on anybody else.
 
-use crate::proto::wire::kif::SigEvent;
+use crate::proto::wire::{
+    kif::SigEvent,
+    signo, //
+};
 
 /// The kind of an event is told by these bits of it; the others are flags that change nothing here
 /// (`SIGEV_FLAG_CRITICAL`).
 const TYPE_MASK: i32 = 0xff;
 /// The highest signal.
-const MAX_SIGNAL: i32 = 64;
+pub const MAX_SIGNAL: i32 = 64;
 /// Signals that no event can be: to kill and to stop cannot be asked for.
 const KILL: i32 = 9;
 /// See [`KILL`].
@@ -99,9 +102,13 @@ impl Event {
 
     /// The same as it came from another node.
     pub fn from_wire(event: &SigEvent) -> Result<Self, Invalid> {
+        let id = match event.notify & TYPE_MASK {
+            1..=3 => signo::from_wire(event.union1).ok_or(Invalid)?,
+            _ => event.union1,
+        };
         Self::new(
             event.notify,
-            event.union1,
+            id,
             i64::from(event.value),
             event.code,
             event.priority,
@@ -110,7 +117,7 @@ impl Event {
 
     /// As it goes to another node, when it is delivered by somebody of this priority.
     ///
-    /// Errors: [`Invalid`] for a value of more than 32 bits.
+    /// Errors: [`Invalid`] for a value of more than 32 bits, or a signal that QNX has not got.
     pub fn to_wire(&self, deliverer: i16) -> Result<SigEvent, Invalid> {
         let narrow = |value: i64| i32::try_from(value).map_err(|_| Invalid);
         Ok(match *self {
@@ -126,7 +133,7 @@ impl Event {
                     (Some(_), false) => 2,
                     (None, false) => 1,
                 },
-                union1: signo,
+                union1: signo::to_wire(signo).ok_or(Invalid)?,
                 value: narrow(value)?,
                 code: code.unwrap_or(0),
                 priority: 0,

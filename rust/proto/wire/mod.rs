@@ -15,4 +15,5 @@ pub mod kif;
 pub mod l4;
 pub mod lr;
 pub mod nr;
+pub mod signo;
 pub mod tcs;

@@ -12,6 +12,7 @@ mod kif;
 mod l4;
 mod lr;
 mod nr;
+mod signo;
 mod tcs;
 
 use proptest::collection::vec;

@@ -8,6 +8,7 @@
 
 use std::{
     io::Read,
+    os::fd::AsFd,
     process,
     sync::{
         Arc,
@@ -463,7 +464,7 @@ fn client_info(channel: &Channel, scoid: i32) -> Result<Vec<u8>, Error> {
 
 /// Sets who may connect to a channel, whose owners stay.
 fn set_mode(channel: &Channel, mode: u32) -> Result<(), Error> {
-    sys::set_access(channel, u32::MAX, u32::MAX, mode)
+    raw::set_access(channel.as_fd(), u32::MAX, u32::MAX, mode)
 }
 
 fn info_bytes(message: &Message) -> Vec<u8> {

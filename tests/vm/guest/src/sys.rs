@@ -22,10 +22,8 @@ use std::{
 
 use qnet::Error;
 use qnet_sys::{
-    qnet_access,
     qnet_client_info,
     qnet_current,
-    QNET_IOC_ACCESS,
     QNET_IOC_CLIENT_INFO,
     QNET_IOC_CURRENT, //
 };
@@ -82,19 +80,6 @@ pub fn client_info(
     unsafe { ioctl_on(socket, QNET_IOC_CLIENT_INFO, &mut info)? };
     groups.truncate(info.ngroups as usize);
     Ok((info, groups))
-}
-
-/// Sets who may connect to a channel.
-pub fn set_access(channel: &impl AsRawFd, uid: u32, gid: u32, mode: u32) -> Result<(), Error> {
-    let mut access = qnet_access {
-        size: mem::size_of::<qnet_access>() as u32,
-        uid,
-        gid,
-        mode,
-        ..Default::default()
-    };
-    // SAFETY: There is no pointer in it.
-    unsafe { ioctl_on(channel, QNET_IOC_ACCESS, &mut access).map(drop) }
 }
 
 /// MsgCurrent.

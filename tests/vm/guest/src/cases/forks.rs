@@ -3,17 +3,24 @@
 //! fork: whose channels, connections and messages.
 
 use std::os::fd::{
+    AsFd,
     AsRawFd,
     FromRawFd,
     OwnedFd, //
 };
 
 use qnet::{
+    raw::{
+        self,
+        Sink,
+        Source, //
+    },
     Channel,
     ChannelFlags,
     Connection,
     Error,
-    Node, //
+    Node,
+    Timeout, //
 };
 
 use super::{
@@ -40,6 +47,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("child_replies", Scope::Both, child_replies),
     Case::new("child_receives", Scope::Both, child_receives),
     Case::new("child_sends", Scope::Both, child_sends),
+    Case::new("child_connects", Scope::Both, child_connects),
     Case::new(
         "child_ends_with_our_channel",
         Scope::Local,
@@ -106,6 +114,31 @@ fn child_sends(world: &World) -> Outcome {
     );
     ensure_eq!(status, 0, "the child's send");
     echoes(&connection)
+}
+
+/// A child connects a socket that it was born with, and has made none itself; so does its parent
+/// then find it connected.
+fn child_connects(world: &World) -> Outcome {
+    let server = world.server()?;
+    let address = raw::peer_name(server.connect()?.as_fd())?;
+    let socket = sys::socket(raw::family(), libc::SOCK_SEQPACKET, 0)?;
+    let send = || {
+        let message = request(Op::Echo, 0, 0, b"a child's");
+        let mut reply = [0; 64];
+        let (source, sink) = (Source::new(&message), Sink::new(&mut reply));
+        raw::send(socket.as_raw_fd(), source, sink, Timeout::NEVER).map(|sent| sent.status)
+    };
+    let status = sys::in_child(|| match raw::connect(socket.as_fd(), &address) {
+        Ok(()) => send().map_or_else(Error::errno, |_| 0),
+        Err(error) => error.errno(),
+    })?;
+    ensure_eq!(status, 0, "the error of the child");
+    ensure_eq!(
+        send(),
+        Ok(0),
+        "our own send on what the child has connected"
+    );
+    Ok(())
 }
 
 fn child_ends_with_our_channel(_: &World) -> Outcome {

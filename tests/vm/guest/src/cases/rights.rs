@@ -2,9 +2,13 @@
 
 //! Who a client is, what it may connect to, and how much a user may have.
 
-use std::thread;
+use std::{
+    os::fd::AsFd,
+    thread, //
+};
 
 use qnet::{
+    raw,
     Channel,
     Connection,
     Error, //
@@ -285,7 +289,7 @@ fn the_mode_counts(world: &World) -> Outcome {
 
 fn the_owner_counts(_: &World) -> Outcome {
     let channel = Channel::create()?;
-    sys::set_access(&channel, SOMEBODY, OTHER, 0o200)?;
+    raw::set_access(channel.as_fd(), SOMEBODY, OTHER, 0o200)?;
     // Children, because a process may always connect to itself.
     let attach = |uid: u32, groups: &'static [u32]| {
         sys::in_child(|| {
@@ -299,12 +303,12 @@ fn the_owner_counts(_: &World) -> Outcome {
     ensure_eq!(attach(SOMEBODY, &[])?, FINE);
     ensure_eq!(attach(OTHER, &[])?, refused);
     ensure_eq!(attach(0, &[])?, FINE, "root is above that");
-    sys::set_access(&channel, SAME, SAME, 0o020)?;
+    raw::set_access(channel.as_fd(), SAME, SAME, 0o020)?;
     ensure_eq!(attach(SOMEBODY, &[])?, refused);
     ensure_eq!(attach(OTHER, &[])?, FINE, "by its own group");
     ensure_eq!(attach(2000, &[5, OTHER])?, FINE, "by another of its groups");
     ensure_eq!(attach(2000, &[5])?, refused);
-    sys::set_access(&channel, SAME, SAME, 0)?;
+    raw::set_access(channel.as_fd(), SAME, SAME, 0)?;
     ensure_eq!(attach(SOMEBODY, &[])?, refused);
     Connection::attach(channel.address())?;
     Ok(())
@@ -314,21 +318,21 @@ fn the_way_of_chown(_: &World) -> Outcome {
     let of_root = Channel::create()?;
     as_user(SOMEBODY, &[7], || {
         let channel = Channel::create()?;
-        sys::set_access(&channel, SAME, SAME, 0o200)?;
-        sys::set_access(&channel, SOMEBODY, SOMEBODY, 0o220)?;
-        sys::set_access(&channel, SAME, 7, 0o222)?;
+        raw::set_access(channel.as_fd(), SAME, SAME, 0o200)?;
+        raw::set_access(channel.as_fd(), SOMEBODY, SOMEBODY, 0o220)?;
+        raw::set_access(channel.as_fd(), SAME, 7, 0o222)?;
         for (uid, gid) in [(0, SAME), (OTHER, SAME), (SAME, 0), (SAME, 8)] {
             fails_with(
                 "an owner that one may not set",
-                sys::set_access(&channel, uid, gid, 0o222),
+                raw::set_access(channel.as_fd(), uid, gid, 0o222),
                 &[Error::EPERM],
             )?;
         }
         // The process owns the channel that it made as root, but its user does not.
-        sys::set_access(&of_root, SAME, SAME, 0o220)?;
+        raw::set_access(of_root.as_fd(), SAME, SAME, 0o220)?;
         fails_with(
             "what root owns",
-            sys::set_access(&of_root, SAME, SOMEBODY, 0o222),
+            raw::set_access(of_root.as_fd(), SAME, SOMEBODY, 0o222),
             &[Error::EPERM],
         )?;
         Ok(())
@@ -340,14 +344,14 @@ fn bad_modes(_: &World) -> Outcome {
     for mode in [0o1000, 0o4222, u32::MAX] {
         fails_with(
             "a mode that cannot be",
-            sys::set_access(&channel, SAME, SAME, mode),
+            raw::set_access(channel.as_fd(), SAME, SAME, mode),
             &[Error::EINVAL],
         )?;
     }
     let connection = Connection::attach(channel.address())?;
     fails_with(
         "a connection has no mode",
-        sys::set_access(&connection, SAME, SAME, 0),
+        raw::set_access(connection.as_fd(), SAME, SAME, 0),
         &[Error::ENOTSUP],
     )?;
     Ok(())

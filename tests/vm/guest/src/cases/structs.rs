@@ -59,6 +59,11 @@ pub(super) const CASES: &[Case] = &[
     Case::new("unknown_rcvid", Scope::Local, unknown_rcvid),
     Case::new("bad_error_numbers", Scope::Local, bad_error_numbers),
     Case::new("outputs_are_written", Scope::Local, outputs_are_written),
+    Case::new(
+        "what_did_not_come_is_zero",
+        Scope::Local,
+        what_did_not_come_is_zero,
+    ),
 ];
 
 /// The size field of a structure.
@@ -723,6 +728,34 @@ fn bad_error_numbers(_: &World) -> Outcome {
     raw::error(rcvid, 511)?;
     let ended = client.join().map_err(|_| "the client panicked")?;
     ensure_eq!(ended, Err(Error::from_errno(511)));
+    Ok(())
+}
+
+/// A receive tells nothing of a pulse with a message, and of a message with a pulse.
+fn what_did_not_come_is_zero(_: &World) -> Outcome {
+    let (channel, connection) = pair()?;
+    let mut got = qnet_receive {
+        info: qnet_msg_info {
+            pid: 77,
+            ..Default::default()
+        },
+        ..receive()
+    };
+    raw::send_pulse(connection.id(), 10, 5, 6)?;
+    // SAFETY: The structure has no pointers.
+    unsafe { sys::ioctl_on(&channel, QNET_IOC_RECEIVE, &mut got) }?;
+    ensure_eq!((got.rcvid, got.pulse.code, got.pulse.value), (0, 5, 6));
+    ensure_eq!(got.info, qnet_msg_info::default());
+    let client = thread::spawn(move || connection.send(&[], &mut []));
+    // SAFETY: The structure has no pointers.
+    unsafe { sys::ioctl_on(&channel, QNET_IOC_RECEIVE, &mut got) }?;
+    ensure!(
+        got.rcvid > 0 && got.info.pid != 0,
+        "no message came: {got:?}"
+    );
+    ensure_eq!(got.pulse, qnet_pulse::default());
+    raw::reply(got.rcvid, 0, raw::Source::new(&[]))?;
+    client.join().map_err(|_| "the client panicked")??;
     Ok(())
 }
 
