@@ -107,7 +107,8 @@ impl Lent {
         let mut loans = self.loans.lock();
         loans.retain(|loan| !loan.thread.is_dead());
         let thread = Thread::of_caller();
-        let own = match take(&mut loans, |loan| loan.thread.is_caller()) {
+        let before = take(&mut loans, |loan| loan.thread.is_caller());
+        let own = match &before {
             Some(loan) => loan.own(),
             None => thread.scheduled(),
         };
@@ -118,12 +119,14 @@ impl Lent {
             chid,
             own,
         };
-        if loan.lent == own.sched || loans.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
-            loan.give_back();
-        } else if loan.thread.schedule(&loan.lent()).is_ok() {
+        let keeps = loan.lent != own.sched && loans.reserve(1, GFP_KERNEL_ACCOUNT).is_ok();
+        if keeps && loan.thread.schedule(&loan.lent()).is_ok() {
             node.stats.count(Counter::Lent);
             // There is room for it.
             let _ = loans.push_within_capacity(loan);
+        } else if before.is_some() {
+            // It still runs as the loan before wanted it to.
+            let _ = loan.thread.schedule(&own);
         }
         self.count.store(loans.len(), Relaxed);
     }
@@ -231,6 +234,23 @@ mod tests {
         // Its own priority is not lent to it.
         lent.lend(&node, 4, 7, caller_priority());
         assert!(lent.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_loan_of_the_own_priority_ends_the_one_before() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        let priority = caller_priority();
+        for other in [30, 5] {
+            lent.lend(&node, 1, 7, other);
+            assert_eq!(caller_priority(), other);
+            lent.lend(&node, 2, 7, priority);
+            assert_eq!(me.scheduled(), own);
+            assert!(lent.is_empty());
+        }
         Ok(())
     }
 
