@@ -18,10 +18,10 @@
 
 use crate::{
     knet::{
-        pid::caller_priority,
         priority::{
             caller_limits,
             caller_may_raise,
+            caller_own_priority,
             Scheduled,
             Thread, //
         },
@@ -101,7 +101,7 @@ impl Lent {
     /// `chid`, as far as its limits go. Process context, no lock held. Without memory it keeps its
     /// own.
     pub(crate) fn lend(&self, node: &Node, rcvid: i32, chid: i32, priority: i16) {
-        if self.is_empty() && caller_priority() == priority {
+        if self.is_empty() && caller_own_priority() == priority {
             return;
         }
         let mut loans = self.loans.lock();
@@ -186,9 +186,12 @@ fn reachable(own: Sched, priority: i16) -> Sched {
 mod tests {
     use super::*;
     use crate::{
-        knet::net::{
-            per_net,
-            Net, //
+        knet::{
+            net::{
+                per_net,
+                Net, //
+            },
+            pid::caller_priority, //
         },
         node::Nodes,
     };

@@ -378,6 +378,7 @@ bool qnet_helper_task_is_dead(const struct task_struct *task);
 void qnet_helper_sched_get(struct task_struct *task, struct qnet_sched *s);
 int qnet_helper_sched_set(struct task_struct *task, const struct qnet_sched *s);
 int qnet_helper_current_effective(void);
+int qnet_helper_current_own(void);
 u32 qnet_helper_rlimit_rtprio(void);
 s32 qnet_helper_rlimit_nice(void);
 bool qnet_helper_may_raise(void);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The priority that a receiver takes from its sender, and MsgCurrent (neutrino-api.md 6.4; issue 4, part 3). */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,6 +162,69 @@ CASE(BOTH, msgcurrent_chooses_the_client)
 	answer(&p, first, 0);
 	answer(&q, second, 0);
 	WANT(kernel_priority(p.server), 20);
+}
+
+/* What takes a priority away again must take all of it: there and back to the own one. */
+CASE(BOTH, msgcurrent_back_to_the_own_priority)
+{
+	struct pair p = pair_up(0), q = pair_with_client(&p, process_on(CLIENT));
+	int first, second;
+
+	set_nice(p.client, 10);
+	first = hold(&p);
+	second = hold(&q);
+	WANT(kernel_priority(p.server), 20);
+	WANT(CALL(p.server, MsgCurrent, first), 0);
+	WANT(kernel_priority(p.server), 30);
+	WANT(CALL(p.server, MsgCurrent, second), 0);
+	WANT(kernel_priority(p.server), 20);
+	answer(&p, first, 0);
+	answer(&q, second, 0);
+	WANT(kernel_priority(p.server), 20);
+}
+
+/* A channel that lends nothing ends what another one has lent. */
+CASE(LOCAL, msgcurrent_of_a_fixed_priority_channel)
+{
+	struct pair p = pair_up(0), q = pair_of(p.server, process_on(CLIENT), _NTO_CHF_FIXED_PRIORITY);
+	int lent, fixed;
+
+	set_nice(p.client, 10);
+	fixed = hold(&q);
+	lent = hold(&p);
+	WANT(kernel_priority(p.server), 30);
+	WANT(CALL(p.server, MsgCurrent, fixed), 0);
+	WANT(kernel_priority(p.server), 20);
+	answer(&p, lent, 0);
+	answer(&q, fixed, 0);
+}
+
+/* Whoever waits for a mutex lifts its owner for as long as that has it, and no longer. */
+CASE(LOCAL, a_mutex_lends_besides)
+{
+	struct pair p = pair_up(0);
+	struct actor *worker = thread_of(p.server);
+	pthread_mutexattr_t *kind = mem(sizeof(*kind));
+	pthread_mutex_t *mutex = mem(sizeof(*mutex));
+	int rcvid;
+
+	WANT(pthread_mutexattr_init(kind), 0);
+	WANT(pthread_mutexattr_setprotocol(kind, PTHREAD_PRIO_INHERIT), 0);
+	WANT(pthread_mutexattr_setpshared(kind, PTHREAD_PROCESS_SHARED), 0);
+	WANT(pthread_mutex_init(mutex, kind), 0);
+	set_real_time(worker, SCHED_FIFO, 10);
+	set_real_time(p.client, SCHED_FIFO, 10);
+	WANT(CALL(p.server, pthread_mutex_lock, mutex), 0);
+	BEGIN(worker, pthread_mutex_lock, mutex);
+	await_blocked(worker);
+	WANT(kernel_priority(p.server), -11);
+	rcvid = hold(&p);
+	WANT(CALL(p.server, pthread_mutex_unlock, mutex), 0);
+	WANT(FINISH(worker), 0);
+	WANT(kernel_priority(p.server), -11);
+	answer(&p, rcvid, 0);
+	WANT(kernel_priority(p.server), 20);
+	WANT(CALL(worker, pthread_mutex_unlock, mutex), 0);
 }
 
 CASE(BOTH, msgcurrent_for_another_thread)
