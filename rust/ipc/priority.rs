@@ -99,10 +99,10 @@ impl Lent {
 
     /// Lends the calling thread the priority of the message `rcvid` (0: of a pulse) of the channel
     /// `chid`, as far as its limits go. Process context, no lock held. Without memory it keeps its
-    /// own.
-    pub(crate) fn lend(&self, node: &Node, rcvid: i32, chid: i32, priority: i16) {
+    /// own. Says whether there is anything that may have to be given back.
+    pub(crate) fn lend(&self, node: &Node, rcvid: i32, chid: i32, priority: i16) -> bool {
         if self.is_empty() && caller_own_priority() == priority {
-            return;
+            return false;
         }
         let mut loans = self.loans.lock();
         loans.retain(|loan| !loan.thread.is_dead());
@@ -129,6 +129,7 @@ impl Lent {
             let _ = loan.thread.schedule(&own);
         }
         self.count.store(loans.len(), Relaxed);
+        !loans.is_empty()
     }
 
     /// The message `rcvid` is answered: whoever works for it has his own priority again. Process
