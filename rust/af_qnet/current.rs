@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ipc::{
+        priority::Lender,
         Channel,
         Process, //
     },
@@ -33,12 +34,12 @@ pub(super) fn current(socket: &QnetSocket, argument: &Argument) -> Result {
     }
     let transaction = process.blocked(call.rcvid)?;
     let channel = transaction.channel().ok_or(ESRCH)?;
-    works_for(channel, call.rcvid, transaction.sender.priority);
+    works_for(channel, call.rcvid, transaction.priority());
     Ok(())
 }
 
 /// The calling thread works for the sender of the message `rcvid` (0: of a pulse) of `channel`.
-pub(super) fn works_for(channel: &Channel, rcvid: i32, priority: i16) {
+pub(super) fn works_for(channel: &Channel, rcvid: i32, priority: (i16, Lender)) {
     let process: &Process = &channel.process;
     let lent = &process.lent;
     if !channel.lends() {

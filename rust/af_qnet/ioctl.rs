@@ -186,7 +186,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             receive.pulse = pulse_of(&pulse);
             // A pulse that cannot be given to the server is lost, as on Neutrino.
             argument.write(&receive)?;
-            works_for(channel, 0, pulse.priority);
+            works_for(channel, 0, (pulse.priority, pulse.lender));
         }
         Next::Message(transaction, rcvid) => {
             receive.rcvid = rcvid;
@@ -195,7 +195,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             argument
                 .write(&receive)
                 .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
-            works_for(channel, rcvid, transaction.sender.priority);
+            works_for(channel, rcvid, transaction.priority());
         }
     }
     Ok(())

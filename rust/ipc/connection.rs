@@ -23,6 +23,7 @@ use super::{
         ParkedSends, //
     },
     pins::Pins,
+    priority::Lender,
     process::{
         ClientKey,
         Process, //
@@ -646,7 +647,7 @@ impl Connection {
         match &mine.target {
             Target::Here { channel, .. } => {
                 caller_may_signal(&channel.process.pid)?;
-                mine.pulse_at_once(priority, code, value)
+                mine.pulse_at_once((priority, Lender::Here), code, value)
             }
             Target::There { peer, pid, chid } => {
                 let way = PulseThere {
@@ -670,7 +671,12 @@ impl Connection {
     /// no lock may be held.
     ///
     /// Errors: as [`Self::pulse`], and `EAGAIN` when the connection is not up.
-    pub(super) fn pulse_at_once(self: &Arc<Self>, priority: i16, code: i8, value: i64) -> Result {
+    pub(super) fn pulse_at_once(
+        self: &Arc<Self>,
+        (priority, lender): (i16, Lender),
+        code: i8,
+        value: i64,
+    ) -> Result {
         match &self.target {
             Target::Here { channel, scoid } => {
                 if self.is_dead() {
@@ -678,6 +684,7 @@ impl Connection {
                 }
                 let pulse = Pulse {
                     priority,
+                    lender,
                     code,
                     value,
                     scoid: *scoid,

@@ -7,6 +7,7 @@
 //! reason nothing can be delivered to anybody who is not a client.
 
 use super::{
+    priority::Lender,
     process::{
         Process,
         Whose, //
@@ -66,7 +67,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
         return if verify {
             verify_here(node, &target, event)
         } else {
-            deliver(node, &target, event, pid::caller_priority())
+            deliver(node, &target, event, caller_lends())
         };
     }
     let (whose, tid, message) = caller.client_of(rcvid)?;
@@ -79,7 +80,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
             };
             match verify {
                 true => verify_here(node, &target, event),
-                false => deliver(node, &target, event, pid::caller_priority()),
+                false => deliver(node, &target, event, caller_lends()),
             }
         }
         Whose::There { .. } if verify => Err(super::no_remote()),
@@ -116,11 +117,21 @@ fn verify_here(node: &Node, target: &Target<'_>, event: &Event) -> Result {
     }
 }
 
+/// The calling thread's priority.
+fn caller_lends() -> (i16, Lender) {
+    (pid::caller_priority(), Lender::Here)
+}
+
 /// Delivers an event to a client of this node, by somebody of the priority `deliverer`. Legal in
 /// softirq; no lock may be held.
 ///
 /// Errors: as [`deliver_by`].
-pub(super) fn deliver(node: &Node, target: &Target<'_>, event: &Event, deliverer: i16) -> Result {
+pub(super) fn deliver(
+    node: &Node,
+    target: &Target<'_>,
+    event: &Event,
+    (deliverer, lender): (i16, Lender),
+) -> Result {
     match *event {
         Event::Nothing => Ok(()),
         Event::Signal {
@@ -152,7 +163,7 @@ pub(super) fn deliver(node: &Node, target: &Target<'_>, event: &Event, deliverer
         } => {
             let process = Process::of(node, target.process).ok_or(ESRCH)?;
             let connection = process.connection(coid).ok_or(EBADF)?;
-            connection.pulse_at_once(priority.unwrap_or(deliverer), code, value)
+            connection.pulse_at_once((priority.unwrap_or(deliverer), lender), code, value)
         }
         Event::Unblock => {
             if let Some(message) = target.message {

@@ -13,6 +13,7 @@ use super::{
         KIF_VERSION, //
     },
     events,
+    priority::Lender,
     process::Process,
     pulse::Pulse,
     requests::{
@@ -248,6 +249,7 @@ impl Arrival<'_> {
         let queued = server.channel.queue_pulse(
             Pulse {
                 priority: priority::clamp(pulse.priority),
+                lender: Lender::There,
                 code: pulse.pulse.code,
                 value: i64::from(pulse.pulse.value),
                 scoid: server.scoid,
@@ -331,7 +333,8 @@ impl Arrival<'_> {
             tid,
             message: message.as_ref(),
         };
-        events::deliver(&self.peer.node, &target, &event, priority::ORDINARY)
+        let by = (priority::ORDINARY, Lender::There);
+        events::deliver(&self.peer.node, &target, &event, by)
             .map_err(|_| Counter::EventsLost)
     }
 

@@ -541,6 +541,7 @@ mod tests {
         let at_once = at_once(TimeoutStates::RECEIVE)?;
         let pulse = |priority, value| Pulse {
             priority,
+            lender: priority::Lender::Here,
             code: 1,
             value,
             scoid: 1,
@@ -571,6 +572,7 @@ mod tests {
         let mut queued = 0;
         let pulse = Pulse {
             priority: 10,
+            lender: priority::Lender::Here,
             code: 1,
             value: 0,
             scoid: 1,

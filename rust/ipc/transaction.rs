@@ -11,6 +11,7 @@ use super::{
         Room, //
     },
     connection::Connection,
+    priority::Lender,
     process::Whose,
     pulse::Pulse,
     requests::{
@@ -472,6 +473,15 @@ impl Transaction {
         matches!(self.client, Client::Thread { .. })
     }
 
+    /// Its priority, and who has chosen that.
+    pub(crate) fn priority(&self) -> (i16, Lender) {
+        let lender = match self.is_local() {
+            true => Lender::Here,
+            false => Lender::There,
+        };
+        (self.sender.priority, lender)
+    }
+
     /// Taps were shown it under this handle.
     pub(super) fn is_shown_as(&self, handle: u32) {
         self.shown.store(handle, Relaxed);
@@ -881,7 +891,7 @@ impl Transaction {
             inner.server_told = true;
             inner.rcvid
         };
-        let pulse = Pulse::unblock(rcvid, self.scoid(), self.sender.priority);
+        let pulse = Pulse::unblock(rcvid, self.scoid(), self.priority());
         if channel.queue_pulse(pulse, Room::Own).is_err() {
             self.node().stats.count(Counter::PulsesLost);
             self.inner.lock().server_told = false;
