@@ -774,7 +774,9 @@ impl Connection {
         signal: &kif::Signal,
         timeout: &Timeout,
     ) -> Result<Outcome> {
-        self.node.find_paths(peer, timeout.deadline)?;
+        self.node
+            .find_paths(peer, timeout.deadline)
+            .map_err(comes_back)?;
         let client = Client::Thread {
             connection: self.clone(),
             process: Pid::of_caller(),
@@ -799,7 +801,8 @@ impl Connection {
             ..*signal
         });
         let sent = Draft::new(&self.node, &message, 0, Context::Sleep).and_then(|draft| {
-            peer.wait_for_room(session, timeout.deadline)?;
+            peer.wait_for_room(session, timeout.deadline)
+                .map_err(comes_back)?;
             peer.send(session, draft, Tag::Send(handle), None)
         });
         sent.inspect_err(|_| transaction.leave())?;
