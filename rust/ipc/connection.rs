@@ -646,7 +646,10 @@ impl Connection {
         let mine = self.of_caller()?;
         match &mine.target {
             Target::Here { channel, .. } => {
-                caller_may_signal(&channel.process.pid)?;
+                if mine.is_cut_off() {
+                    return Err(EBADF);
+                }
+                caller_may_signal(&channel.process.pid).map_err(gone_is_dead)?;
                 mine.pulse_at_once((priority, Lender::Here), code, value)
             }
             Target::There { peer, pid, chid } => {
@@ -690,13 +693,9 @@ impl Connection {
                     scoid: *scoid,
                 };
                 tap::pulsed(&self.node, &self.owner, channel, &pulse);
-                channel.queue_pulse(pulse, Room::Program).map_err(|error| {
-                    if error == ESRCH {
-                        EBADF
-                    } else {
-                        error
-                    }
-                })
+                channel
+                    .queue_pulse(pulse, Room::Program)
+                    .map_err(gone_is_dead)
             }
             Target::There { peer, pid, chid } => {
                 let way = PulseThere {
@@ -916,7 +915,7 @@ impl Connection {
         tap::sent(&self.node, &transaction);
         channel
             .queue(&transaction, false)
-            .map_err(|error| if error == ESRCH { EBADF } else { error })?;
+            .map_err(gone_is_dead)?;
         if self.is_dead() {
             // Detached in between: who did it may have searched the queue before it was there. If
             // the outcome is decided already, it is fetched below.
@@ -1595,6 +1594,15 @@ pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
             connection.forget_unblocks_due();
             connection.tell_if_dead();
         }
+    }
+}
+
+/// A connection whose channel or server is gone is dead.
+fn gone_is_dead(error: Error) -> Error {
+    if error == ESRCH {
+        EBADF
+    } else {
+        error
     }
 }
 
