@@ -19,7 +19,8 @@ use crate::{
         },
         lock::SpinLockBh,
         new_spinlock_bh,
-        pid::Pid, //
+        pid::Pid,
+        signal, //
     },
     node::Node,
     proto::{
@@ -224,22 +225,12 @@ fn stands_above(node: &Node, access: &Access, power: Power) -> bool {
 
 /// Whether the calling process may signal the process `target`, or send it a pulse. Process context.
 ///
-/// Errors: `EPERM`; `ESRCH` when it is gone.
+/// Errors: `EPERM`, or what a security module says; `ESRCH` when it is gone.
 pub(crate) fn caller_may_signal(target: &Pid) -> Result {
     if target.is_caller() {
         return Ok(());
     }
-    let theirs = Cred::of_process(target).ok_or(ESRCH)?;
-    let mine = Cred::of_caller().ids().users();
-    let theirs_are = theirs.ids().users();
-    // The capability is asked for last, because asking leaves traces.
-    if rights::may_signal(&mine, false, &theirs_are)
-        || rights::may_signal(&mine, theirs.user_ns().allows(Power::Kill), &theirs_are)
-    {
-        Ok(())
-    } else {
-        Err(EPERM)
-    }
+    signal::caller_may_signal(target)
 }
 
 /// Whether a client of another node may signal `target`, or send it a pulse: its claim as it

@@ -149,15 +149,6 @@ impl Cred {
         }
     }
 
-    /// The user namespace in which they count.
-    pub(crate) fn user_ns(&self) -> UserNs {
-        // INVARIANT: The helper takes a reference.
-        // SAFETY: `self` holds the credentials, and they have a namespace.
-        UserNs(unsafe {
-            NonNull::new_unchecked(bindings::qnet_helper_cred_user_ns(self.0.as_ptr()))
-        })
-    }
-
     /// Whether they count in `ns` or below it.
     pub(crate) fn is_within(&self, ns: &UserNs) -> bool {
         // SAFETY: Both are held.
@@ -191,8 +182,6 @@ pub(crate) enum Power {
     Chown,
     /// To connect to a channel in spite of its mode.
     Connect,
-    /// To signal processes of others.
-    Kill,
     /// To have more than a user may have.
     Exceed,
 }
@@ -265,7 +254,6 @@ impl UserNs {
         let what = match power {
             Power::Chown => bindings::qnet_capability_QNET_MAY_CHOWN,
             Power::Connect => bindings::qnet_capability_QNET_MAY_CONNECT,
-            Power::Kill => bindings::qnet_capability_QNET_MAY_KILL,
             Power::Exceed => bindings::qnet_capability_QNET_MAY_EXCEED,
         };
         // SAFETY: `self` holds it.
@@ -296,7 +284,6 @@ mod tests {
         let theirs = Cred::of_process(&init).ok_or(ESRCH)?;
         assert!(!theirs.is_of_caller());
         assert_eq!(theirs.ids().users().real, 0);
-        assert!(theirs.user_ns().has(0, 0));
         let mut none = [7; 2];
         let all = mine.groups(0, &mut none);
         assert_eq!(mine.groups(all, &mut none[..0]), all);
@@ -316,7 +303,7 @@ mod tests {
         assert_eq!(ns.numbers(&Ids::NOBODY).euid, 65534);
         assert_eq!(ns.numbers(&Ids::NOBODY).sgid, 65534);
         assert!(!ns.has(NO_ID, 0) && !ns.has(0, NO_ID));
-        assert!(ns.allows(Power::Kill) && ns.allows(Power::Chown));
+        assert!(ns.allows(Power::Chown));
         assert!(ns.allows(Power::Connect) && ns.allows(Power::Exceed));
     }
 }

@@ -60,6 +60,7 @@ enum qnet_signal_kind {
 enum qnet_signal_kind qnet_helper_pending_signal(void);
 u64 qnet_helper_siphash(const void *data, size_t len, u64 key0, u64 key1);
 bool qnet_helper_is_administrator(void);
+int qnet_helper_may_signal(struct pid *process);
 int qnet_helper_send_signal(struct pid *process, int tid, int signo, int code,
 			    s64 value);
 unsigned int qnet_helper_waiters(struct wait_queue_head *wq);
@@ -324,7 +325,6 @@ struct qnet_ids {
 enum qnet_capability {
 	QNET_MAY_CHOWN,
 	QNET_MAY_CONNECT,
-	QNET_MAY_KILL,
 	QNET_MAY_EXCEED,
 };
 
@@ -341,7 +341,6 @@ bool qnet_helper_cred_is_within(const struct cred *cred,
 bool qnet_helper_current_in_group(u32 gid);
 struct user_namespace *qnet_helper_net_user_ns(const struct net *net);
 struct user_namespace *qnet_helper_current_user_ns(void);
-struct user_namespace *qnet_helper_cred_user_ns(const struct cred *cred);
 void qnet_helper_get_user_ns(struct user_namespace *ns);
 void qnet_helper_put_user_ns(struct user_namespace *ns);
 u32 qnet_helper_uid_from(struct user_namespace *ns, u32 number);

@@ -146,15 +146,6 @@ CASE(BOTH, stop_and_continue_while_SEND_blocked)
 	nothing_queued(&p);
 }
 
-static long block(int number)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	return sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 /* Whether the signal is pending; then it is taken. */
 static long take_signal(int number)
 {
@@ -172,7 +163,7 @@ CASE(REMOTE, stop_and_continue_while_a_signal_travels)
 	struct pair p = pair_up(0);
 	int number = SIGRTMIN;
 
-	WANT(CALL(p.server, block, number), 0);
+	WANT(CALL(p.server, mask, number), 0);
 	works(&p);
 	HOLDS(world_link(false));
 	BEGIN(p.client, SignalKill, p.nd, pid_of(p.server), 0, number, SI_QUEUE, 1);
