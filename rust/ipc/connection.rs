@@ -34,6 +34,7 @@ use super::{
     },
     requests::Memory,
     rights::caller_may_signal,
+    seen::Seen,
     tap,
     transaction::{
         Client,
@@ -221,6 +222,8 @@ pub(crate) struct Connection {
     is_heir: bool,
     /// The user who made it.
     charged: Owned,
+    /// Who has used it last.
+    seen: Arc<Seen>,
     /// Who the other node was told that the client is.
     #[pin]
     told: Told,
@@ -318,6 +321,10 @@ impl Connection {
         is_heir: bool,
     ) -> Result<Arc<Self>> {
         let charged = users::charge(node, Thing::Connection)?;
+        let seen = match &target {
+            Target::Here { channel, scoid } => channel.process.seen(*scoid)?,
+            Target::There { .. } => Seen::new()?,
+        };
         let connection = Arc::pin_init(
             try_pin_init!(Self {
                 node: node.clone(),
@@ -326,6 +333,7 @@ impl Connection {
                 owner: Pid::of_caller(),
                 is_heir,
                 charged,
+                seen,
                 told <- Told::new(),
                 client_id: Atomic::new(0),
                 most: Atomic::new(u32::MAX),
@@ -649,10 +657,12 @@ impl Connection {
                 if mine.is_cut_off() {
                     return Err(EBADF);
                 }
+                mine.seen.renew();
                 caller_may_signal(&channel.process.pid).map_err(gone_is_dead)?;
                 mine.pulse_at_once((priority, Lender::Here), code, value)
             }
             Target::There { peer, pid, chid } => {
+                mine.seen.renew();
                 let way = PulseThere {
                     connection: &mine,
                     peer,
@@ -715,6 +725,24 @@ impl Connection {
                     State::Idle | State::Connecting { .. } => Err(EAGAIN),
                 }
             }
+        }
+    }
+
+    /// Who has used it last.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Whether an event may send a pulse over it, in the name of who has used it last: to a channel of
+    /// its own process it always may, another node decides for itself. Legal in softirq.
+    ///
+    /// Errors: as [`Seen::may_signal`].
+    pub(super) fn may_pulse(&self) -> Result {
+        match self.channel() {
+            Some(channel) if !channel.process.pid.same(&self.owner) => {
+                self.seen.may_signal(&channel.process.pid)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -870,7 +898,7 @@ impl Connection {
             srcnd,
             srcmsglen: i64::try_from(request.message.len()).map_err(|_| EOVERFLOW)?,
             dstmsglen: i64::try_from(request.reply.len()).map_err(|_| EOVERFLOW)?,
-            client_changed: false,
+            client_changed: self.seen.sends(),
         })
     }
 

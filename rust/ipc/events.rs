@@ -3,8 +3,10 @@
 //! MsgDeliverEvent: a server does to a client what that has asked for.
 //!
 //! An event acts on the client alone: a pulse goes over a connection of the client's own, a signal
-//! to the client's process or thread. It needs no rights, because the client gave it away; for that
-//! reason nothing can be delivered to anybody who is not a client.
+//! to the client's process or thread. It needs no rights of the server's, because the client gave it
+//! away; for that reason nothing can be delivered to anybody who is not a client. It does no more than
+//! the client could have done when it last used its connection: a process that has become somebody
+//! else since, by exec, has given nothing away, and what its old user may not do the server may not.
 
 use super::{
     priority::Lender,
@@ -12,7 +14,9 @@ use super::{
         Process,
         Whose, //
     },
+    seen::Seen,
     transaction::Transaction,
+    Connection, //
 };
 use crate::{
     knet::{
@@ -45,16 +49,36 @@ use kernel::{
 pub(super) struct Target<'a> {
     pub(super) process: &'a Pid,
     pub(super) tid: i32,
+    /// Who it was when it gave the event away; `None` for the server itself.
+    pub(super) seen: Option<&'a Seen>,
     /// The message that its thread waits for the answer of, if it does.
     pub(super) message: Option<&'a Arc<Transaction>>,
+}
+
+impl Target<'_> {
+    /// Whether its process is still somebody whom it may signal itself.
+    fn may_be_signalled(&self) -> Result {
+        match self.seen {
+            Some(seen) => seen.may_signal(self.process),
+            None => Ok(()),
+        }
+    }
+
+    /// The connection over which a pulse of it goes.
+    fn way(&self, node: &Node, coid: i32) -> Result<Arc<Connection>> {
+        let process = Process::of(node, self.process).ok_or(ESRCH)?;
+        let connection = process.connection(coid).ok_or(EBADF)?;
+        connection.may_pulse()?;
+        Ok(connection)
+    }
 }
 
 /// Delivers an event of the server `caller` to the client that `rcvid` names, whether its message is
 /// answered or not; 0 names the server itself. With `verify` it is only looked whether that can be.
 /// Process context.
 ///
-/// Errors: `ESRCH` when there is no such client, `EBADF` for a coid that the client has not, `EINVAL`
-/// for a value that does not fit the network, `EAGAIN`, `ENOMEM`; `ENOREMOTE` for `verify` of a
+/// Errors: `ESRCH` when there is no such client, `EBADF` for a coid that the client has not, `EPERM`
+/// for what the client itself may not do, `EINVAL` for a value that does not fit the network, `EAGAIN`, `ENOMEM`; `ENOREMOTE` for `verify` of a
 /// client on another node. Whether an event reaches another node is not known here.
 pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verify: bool) -> Result {
     let node = &caller.node;
@@ -62,6 +86,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
         let target = Target {
             process: &caller.pid,
             tid: pid::caller_tid(),
+            seen: None,
             message: None,
         };
         return if verify {
@@ -76,6 +101,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
             let target = Target {
                 process: connection.owner(),
                 tid,
+                seen: Some(connection.seen()),
                 message: message.as_ref(),
             };
             match verify {
@@ -109,11 +135,9 @@ fn verify_here(node: &Node, target: &Target<'_>, event: &Event) -> Result {
         return Err(ESRCH);
     }
     match event {
-        Event::Pulse { coid, .. } => {
-            let process = Process::of(node, target.process).ok_or(ESRCH)?;
-            process.connection(*coid).map(drop).ok_or(EBADF)
-        }
-        _ => Ok(()),
+        Event::Pulse { coid, .. } => target.way(node, *coid).map(drop),
+        Event::Signal { .. } => target.may_be_signalled(),
+        Event::Nothing | Event::Unblock => Ok(()),
     }
 }
 
@@ -140,6 +164,7 @@ pub(super) fn deliver(
             value,
             to_thread,
         } => {
+            target.may_be_signalled()?;
             let info = signal::Info {
                 signo,
                 code: i32::from(code.unwrap_or(0)),
@@ -161,8 +186,7 @@ pub(super) fn deliver(
             code,
             value,
         } => {
-            let process = Process::of(node, target.process).ok_or(ESRCH)?;
-            let connection = process.connection(coid).ok_or(EBADF)?;
+            let connection = target.way(node, coid)?;
             connection.pulse_at_once((priority.unwrap_or(deliverer), lender), code, value)
         }
         Event::Unblock => {

@@ -331,6 +331,7 @@ impl Arrival<'_> {
         let target = events::Target {
             process: connection.owner(),
             tid,
+            seen: Some(connection.seen()),
             message: message.as_ref(),
         };
         let by = (priority::ORDINARY, Lender::There);

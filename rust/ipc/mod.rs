@@ -36,6 +36,7 @@ mod process;
 pub(crate) mod pulse;
 pub(crate) mod requests;
 pub(crate) mod rights;
+pub(crate) mod seen;
 pub(crate) mod server;
 mod tap;
 pub(crate) mod transaction;
@@ -48,6 +49,7 @@ pub(crate) use self::{
     connection::Connection,
     process::{
         ClientKey,
+        Known,
         Process, //
     },
 };

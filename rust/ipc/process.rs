@@ -17,6 +17,7 @@ use super::{
         Claim,
         Claims, //
     },
+    seen::Seen,
     server::ServerConnection,
     transaction::{
         Client as Sending,
@@ -129,12 +130,20 @@ impl PartialEq for ClientKey {
 struct Client {
     key: ClientKey,
     scoid: i32,
-    /// Who it says that it is, if it is of another node.
-    claims: Option<Arc<Claims>>,
+    known: Option<Known>,
     /// How many connections it has to which channel.
     connections: KVec<(i32, usize)>,
     /// Whether the server was told that it has left: its scoid is the server's to give back.
     gone: bool,
+}
+
+/// Who a client is.
+#[derive(Clone)]
+pub(crate) enum Known {
+    /// Of this node: as it was seen.
+    Here(Arc<Seen>),
+    /// Of another node: as that says.
+    There(Arc<Claims>),
 }
 
 /// What a connection's end means for its client.
@@ -559,7 +568,7 @@ impl Process {
         let mut client = Client {
             key: key.clone(),
             scoid: SCOID | inner.last_scoid,
-            claims: None,
+            known: None,
             connections: KVec::new(),
             gone: false,
         };
@@ -573,31 +582,47 @@ impl Process {
     ///
     /// Errors: `ENOMEM`; `EINVAL` when there is no such client.
     pub(super) fn claimed(&self, scoid: i32, claim: Claim) -> Result<Arc<Claims>> {
-        let fresh = Claims::new(claim)?;
-        let claims = {
-            let mut inner = self.inner.lock();
-            let client = inner
-                .clients
-                .iter_mut()
-                .find(|client| client.scoid == scoid);
-            client
-                .ok_or(EINVAL)?
-                .claims
-                .get_or_insert_with(|| fresh.clone())
-                .clone()
-        };
-        claims.replace(claim);
-        Ok(claims)
+        match self.know(scoid, Known::There(Claims::new(claim)?))? {
+            Known::There(claims) => {
+                claims.replace(claim);
+                Ok(claims)
+            }
+            Known::Here(_) => Err(EINVAL),
+        }
     }
 
-    /// Who the client `scoid` is, and what it says that it is, if it is of another node.
+    /// The client `scoid` is the calling process: what is seen of it. Process context.
+    ///
+    /// Errors: as [`Self::claimed`].
+    pub(super) fn seen(&self, scoid: i32) -> Result<Arc<Seen>> {
+        match self.know(scoid, Known::Here(Seen::new()?))? {
+            Known::Here(seen) => {
+                seen.renew();
+                Ok(seen)
+            }
+            Known::There(_) => Err(EINVAL),
+        }
+    }
+
+    /// What is known of the client `scoid`, which is `fresh` if that is nothing yet.
+    fn know(&self, scoid: i32, fresh: Known) -> Result<Known> {
+        let mut inner = self.inner.lock();
+        let client = inner
+            .clients
+            .iter_mut()
+            .find(|client| client.scoid == scoid);
+        let known = &mut client.ok_or(EINVAL)?.known;
+        Ok(known.get_or_insert_with(|| fresh.clone()).clone())
+    }
+
+    /// Which process the client `scoid` is, and who.
     ///
     /// Errors: `EINVAL` when there is no such client.
-    pub(crate) fn client(&self, scoid: i32) -> Result<(ClientKey, Option<Arc<Claims>>)> {
+    pub(crate) fn client(&self, scoid: i32) -> Result<(ClientKey, Known)> {
         let inner = self.inner.lock();
         let client = inner.clients.iter().find(|client| client.scoid == scoid);
         let client = client.ok_or(EINVAL)?;
-        Ok((client.key.clone(), client.claims.clone()))
+        Ok((client.key.clone(), client.known.clone().ok_or(EINVAL)?))
     }
 
     /// One connection less of a client to `channel`. A server that wants to know is told when it was

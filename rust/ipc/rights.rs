@@ -27,7 +27,8 @@ use crate::{
         kif::rights::{
             self,
             Access,
-            NO_ID, //
+            NO_ID,
+            ROOT, //
         },
         wire::kif::{
             Credentials,
@@ -231,6 +232,21 @@ pub(crate) fn caller_may_signal(target: &Pid) -> Result {
         return Ok(());
     }
     signal::caller_may_signal(target)
+}
+
+/// Whether somebody of this node who had these credentials may signal the process `target`, or send
+/// it a pulse. As where a program has asked for signals of its own (`F_SETOWN`), root may, and a
+/// capability that was there at that time is not asked for. Legal in softirq.
+///
+/// Errors: `EPERM`; `ESRCH` when the process is gone.
+pub(super) fn cred_may_signal(cred: &Cred, target: &Pid) -> Result {
+    let theirs = Cred::of_process(target).ok_or(ESRCH)?;
+    let mine = cred.ids();
+    if rights::may_signal(&mine.users(), mine.euid == ROOT, &theirs.ids().users()) {
+        Ok(())
+    } else {
+        Err(EPERM)
+    }
 }
 
 /// Whether a client of another node may signal `target`, or send it a pulse: its claim as it

@@ -122,6 +122,11 @@ impl Cred {
         unsafe { bindings::qnet_helper_is_current_cred(self.0.as_ptr()) }
     }
 
+    /// Where they are in memory: no others are there as long as these are held.
+    pub(crate) fn place(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
     /// Users and groups.
     pub(crate) fn ids(&self) -> Ids {
         let mut ids = bindings::qnet_ids::default();
@@ -156,11 +161,27 @@ impl Cred {
     }
 }
 
+impl Clone for Cred {
+    fn clone(&self) -> Self {
+        // SAFETY: `self` holds them.
+        unsafe { bindings::qnet_helper_get_cred(self.0.as_ptr()) };
+        // INVARIANT: The reference was just taken.
+        Self(self.0)
+    }
+}
+
 impl Drop for Cred {
     fn drop(&mut self) {
         // SAFETY: By the invariant the reference is ours.
         unsafe { bindings::qnet_helper_put_cred(self.0.as_ptr()) }
     }
+}
+
+/// Whether the caller's credentials are at that place in memory. Process context.
+#[inline]
+pub(crate) fn is_callers(place: usize) -> bool {
+    // SAFETY: The helper only compares.
+    unsafe { bindings::qnet_helper_is_current_cred(place as *const bindings::cred) }
 }
 
 /// Whether the caller is in the group `gid`. Process context.
