@@ -301,6 +301,10 @@ impl Arrival<'_> {
         let process = Process::by_number(node, signal.pid, &node.wire_pids())
             .filter(|process| process.has_channels())
             .ok_or(ESRCH)?;
+        // That of a namespace below this one has another number here.
+        if process.pid.is_init() {
+            return Err(EPERM);
+        }
         let claim = claim_of(node, signal.credentials.as_ref());
         claim_may_signal(&claim, &process)?;
         if signal.signo == 0 {

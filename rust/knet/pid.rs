@@ -78,6 +78,12 @@ impl Pid {
         unsafe { bindings::qnet_helper_pid_is_in(self.0.as_ptr(), pids.0.as_ptr()) }
     }
 
+    /// Whether it is the first process of a pid namespace, initial or not.
+    pub(crate) fn is_init(&self) -> bool {
+        // SAFETY: `self` holds it; the helper only looks at its numbers.
+        unsafe { bindings::qnet_helper_pid_is_init(self.0.as_ptr()) }
+    }
+
     /// Whether both are the same process.
     #[inline]
     pub(crate) fn same(&self, other: &Pid) -> bool {
@@ -188,6 +194,7 @@ mod tests {
         assert!(Pid::from_nr(-1).is_none() && Pid::from_nr(0).is_none());
         let init = Pid::from_nr(1).ok_or(ESRCH)?;
         assert!(!init.is_caller());
+        assert!(init.is_init() && !me.is_init());
         Ok(())
     }
 }

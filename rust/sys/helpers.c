@@ -791,6 +791,17 @@ bool qnet_helper_pid_is_in(const struct pid *pid,
 }
 
 /**
+ * qnet_helper_pid_is_init() - tell whether a process is the first of a namespace
+ * @pid: the pid
+ *
+ * Return: whether it is the first process of the one that it was made in.
+ */
+bool qnet_helper_pid_is_init(struct pid *pid)
+{
+	return is_child_reaper(pid);
+}
+
+/**
  * qnet_helper_is_current_tgid() - tell whether a process is the caller's
  * @pid: the pid
  *
