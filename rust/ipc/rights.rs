@@ -83,12 +83,13 @@ impl Claim {
             sgid: said.sgid,
         };
         let users = &node.users;
+        let ids = ids.map(|uid| users.uid_from(uid), |gid| users.gid_from(gid));
         Self {
-            ids: ids.map(|uid| users.uid_from(uid), |gid| users.gid_from(gid)),
+            ids,
             ngroups: said.ngroups,
             groups: said.groups.map(|gid| users.gid_from(gid)),
             sid: said.sid,
-            is_root: rights::is_root(&said),
+            is_root: rights::is_root(&said, ids.euid),
         }
     }
 

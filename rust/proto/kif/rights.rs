@@ -169,7 +169,8 @@ fn everything(id: u32, claim: &Credentials) -> Credentials {
     }
 }
 
-/// Whether a claim that counts as this one is root's.
-pub fn is_root(claim: &Credentials) -> bool {
-    claim.euid == ROOT
+/// Whether a claim that counts as this one is root's. `euid` is the effective user as who he is here:
+/// where nobody is user 0, nobody is root.
+pub fn is_root(claim: &Credentials, euid: u32) -> bool {
+    claim.euid == ROOT && euid != NO_ID
 }
