@@ -492,13 +492,7 @@ impl Process {
         let charged = users::charge(&self.node, Thing::Channel)?;
         let chid = {
             let mut inner = self.inner.lock();
-            if inner.channels.len() >= MAX_CHANNELS {
-                return Err(EAGAIN);
-            }
-            let unique = flags & ONE_PER_PROCESS;
-            if inner.channels.iter().any(|channel| channel.has(unique)) {
-                return Err(EBUSY);
-            }
+            inner.may_create(flags)?;
             loop {
                 inner.last_chid = inner.last_chid.checked_add(1).unwrap_or(1);
                 let chid = inner.last_chid;
@@ -508,10 +502,12 @@ impl Process {
             }
         };
         let channel = Channel::new(self, chid, flags, charged, bell)?;
-        self.inner
-            .lock()
-            .channels
-            .push(channel.clone(), atomic_account())?;
+        {
+            let mut inner = self.inner.lock();
+            // Another thread may have been faster.
+            inner.may_create(flags)?;
+            inner.channels.push(channel.clone(), atomic_account())?;
+        }
         self.node.stats.enter(Gauge::Channels);
         Ok(channel)
     }
@@ -918,6 +914,20 @@ impl Process {
 }
 
 impl Inner {
+    /// Whether there may be one more channel, with these flags.
+    ///
+    /// Errors: `EAGAIN`, `EBUSY`.
+    fn may_create(&self, flags: u32) -> Result {
+        if self.channels.len() >= MAX_CHANNELS {
+            return Err(EAGAIN);
+        }
+        let unique = flags & ONE_PER_PROCESS;
+        if self.channels.iter().any(|channel| channel.has(unique)) {
+            return Err(EBUSY);
+        }
+        Ok(())
+    }
+
     /// Sees to it that there is room for another client process.
     fn make_room_for(&mut self, key: &ClientKey) -> Result {
         let is_remote = |client: &&Client| matches!(client.key, ClientKey::There { .. });
