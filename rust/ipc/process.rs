@@ -334,7 +334,7 @@ impl Process {
                 tid,
                 watch <- DeathWatch::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         self.inner
             .lock()
