@@ -256,13 +256,12 @@ CASE(LOCAL, pulse_to_a_server_that_the_client_may_not_signal)
 CASE(LOCAL, pulse_to_a_server_that_the_client_may_signal)
 {
 	int rcvid;
-	struct pair p = subscribe(&moments[0], &rcvid), other = pair_of(process_on(SERVER), p.client, 0);
+	struct pair p = subscribe(&moments[1], &rcvid), other = pair_of(process_on(SERVER), p.client, 0);
 	struct sigevent *event = new_event();
 
 	SIGEV_PULSE_INIT(event, other.coid, 10, 17, 1);
 	WANT(CALL(p.server, MsgDeliverEvent, rcvid, event), 0);
 	receive_pulse(&other, 17);
-	answer(&p, rcvid, 0);
 }
 
 /* As after an exec that changes ids: who gave the event away could not signal who is there now. */
@@ -286,9 +285,9 @@ CASE(LOCAL, signal_to_a_client_that_has_become_somebody_else)
 	FAILS(server, EPERM, MsgVerifyEvent, rcvid, event);
 	/* Who sends anew gives away anew. */
 	rcvid = hold(&p);
+	answer(&p, rcvid, 0);
 	WANT(CALL(server, MsgDeliverEvent, rcvid, event), 0);
 	await_signals(client, 2);
-	answer(&p, rcvid, 0);
 }
 
 struct number {
