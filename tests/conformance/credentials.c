@@ -218,7 +218,8 @@ CASE(BOTH, ids_of_the_thread_that_sends)
 
 	c.pair = pair_up(0);
 	worker = thread_of(c.pair.client);
-	r = pair_with_client(&c.pair, worker);
+	r = c.pair;
+	r.client = worker;
 	works(&c.pair);
 	c.scoid = c.pair.info->scoid;
 	WANT(CALL(worker, thread_becomes, 1000), 0);
