@@ -702,10 +702,11 @@ impl Connection {
                     value,
                     scoid: *scoid,
                 };
-                tap::pulsed(&self.node, &self.owner, channel, &pulse);
                 channel
                     .queue_pulse(pulse, Room::Program)
-                    .map_err(gone_is_dead)
+                    .map_err(gone_is_dead)?;
+                tap::pulsed(&self.node, &self.owner, channel, &pulse);
+                Ok(())
             }
             Target::There { peer, pid, chid } => {
                 let way = PulseThere {

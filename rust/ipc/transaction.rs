@@ -615,10 +615,12 @@ impl Transaction {
     /// Decides the outcome, if nobody has yet, and wakes the sender if it is a thread of this node.
     /// Legal in softirq.
     pub(crate) fn finish(&self, event: Event, outcome: Outcome) -> Result<(), TooLate> {
-        let shown = self.shown.load(Relaxed);
-        if shown != 0 && event != Event::Abandon && !self.is_finished() {
-            super::tap::answered(self, shown, &outcome);
-        }
+        let shown = match self.shown.load(Relaxed) {
+            0 => None,
+            // Who gives up by itself sends nothing.
+            _ if event == Event::Abandon => None,
+            handle => super::tap::answer(self, handle, &outcome),
+        };
         let (payload, asked) = {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(event)?;
@@ -629,6 +631,9 @@ impl Transaction {
             (inner.payload.take(), asked)
         };
         drop(payload);
+        if let Some(frame) = shown {
+            self.node().show(frame);
+        }
         if let (Some(rcvid), Some(channel)) = (asked, self.channel()) {
             channel.withdraw_unblock(rcvid);
         }
