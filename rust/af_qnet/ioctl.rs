@@ -193,7 +193,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         Next::Message(transaction, rcvid) => {
             receive.rcvid = rcvid;
             receive.info = info::message_info(channel, &transaction);
-            trace::Receive::trace(|| traced(rcvid, &receive.info));
+            trace::Receive::trace(|| traced(rcvid, &receive.info, &transaction));
             argument
                 .write(&receive)
                 .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
@@ -294,13 +294,17 @@ fn deliver(channel: &Channel, transaction: &Arc<Transaction>, msglen: usize) -> 
 }
 
 #[cold]
-fn traced(rcvid: i32, info: &uapi::MsgInfo) -> trace::Receive {
+fn traced(rcvid: i32, info: &uapi::MsgInfo, transaction: &Transaction) -> trace::Receive {
+    let pid = match &transaction.client {
+        transaction::Client::Thread { process, .. } => process.number(),
+        transaction::Client::Remote { server, .. } => server.client_pid,
+    };
     trace::Receive {
         chid: info.chid,
         rcvid,
         nd: info.nd,
-        pid: info.pid,
-        tid: info.tid,
+        pid,
+        tid: transaction.sender.tid,
         priority: info.priority,
         bytes: u64::try_from(info.msglen).unwrap_or(0),
     }
