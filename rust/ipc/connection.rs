@@ -410,14 +410,16 @@ impl Connection {
         if self.owner.is_caller() {
             return Ok(self.clone());
         }
-        let known = {
-            let heirs = self.heirs.lock();
-            heirs.iter().find(|heir| heir.owner.is_caller()).cloned()
-        };
-        match known {
+        match self.heir_of_caller() {
             Some(heir) => Ok(heir),
             None => self.inherit(),
         }
+    }
+
+    /// What the calling process has made of it, if that is not its owner. Process context.
+    fn heir_of_caller(&self) -> Option<Arc<Self>> {
+        let heirs = self.heirs.lock();
+        heirs.iter().find(|heir| heir.owner.is_caller()).cloned()
     }
 
     /// Makes the calling process a client of its own.
@@ -563,6 +565,25 @@ impl Connection {
         match &self.target {
             Target::Here { scoid, .. } => *scoid,
             Target::There { .. } => -1,
+        }
+    }
+
+    /// The server's number for the calling process, which may have inherited the connection; -1: it
+    /// has none, or is on another node. Process context.
+    pub(crate) fn scoid_of_caller(&self) -> i32 {
+        match self.heir_of_caller() {
+            Some(heir) => heir.scoid(),
+            None if self.owner.is_caller() => self.scoid(),
+            None => -1,
+        }
+    }
+
+    /// The server's process: one of this node by its number in the caller's pid namespace. Process
+    /// context.
+    pub(crate) fn server_pid(&self) -> i32 {
+        match &self.target {
+            Target::Here { channel, .. } => channel.process.pid.nr(),
+            Target::There { pid, .. } => *pid,
         }
     }
 
@@ -1309,16 +1330,10 @@ impl Connection {
 
     /// What the calling process may do without waiting: get an answer, post a message.
     pub(crate) fn ready(&self) -> Ready {
-        let heirs = self.heirs.lock();
-        let mine = match heirs.iter().find(|heir| heir.owner.is_caller()) {
-            Some(heir) => heir.clone(),
-            None => {
-                drop(heirs);
-                return self.ready_of_owner();
-            }
-        };
-        drop(heirs);
-        mine.ready_of_owner()
+        match self.heir_of_caller() {
+            Some(heir) => heir.ready_of_owner(),
+            None => self.ready_of_owner(),
+        }
     }
 
     fn ready_of_owner(&self) -> Ready {

@@ -78,6 +78,13 @@ impl Pid {
         unsafe { bindings::qnet_helper_pid_is_in(self.0.as_ptr(), pids.0.as_ptr()) }
     }
 
+    /// The same for the caller's pid namespace. Process context.
+    #[inline]
+    pub(crate) fn is_in_callers(&self) -> bool {
+        // SAFETY: `self` holds it; the helper only compares.
+        unsafe { bindings::qnet_helper_pid_is_in_current(self.0.as_ptr()) }
+    }
+
     /// Whether it is the first process of a pid namespace, initial or not.
     pub(crate) fn is_init(&self) -> bool {
         // SAFETY: `self` holds it; the helper only looks at its numbers.
@@ -189,7 +196,7 @@ mod tests {
         let found = Pid::from_nr(me.nr()).ok_or(ESRCH)?;
         assert!(found.same(&me) && found.same(&found.clone()));
         assert!(found.is_caller());
-        assert!(me.is_in(&pids));
+        assert!(me.is_in(&pids) && me.is_in_callers());
         assert_eq!(found.number(), me.number());
         assert!(Pid::from_nr(-1).is_none() && Pid::from_nr(0).is_none());
         let init = Pid::from_nr(1).ok_or(ESRCH)?;

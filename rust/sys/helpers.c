@@ -791,6 +791,17 @@ bool qnet_helper_pid_is_in(const struct pid *pid,
 }
 
 /**
+ * qnet_helper_pid_is_in_current() - the same for the caller's own namespace
+ * @pid: the pid
+ *
+ * Return: whether it was made there.
+ */
+bool qnet_helper_pid_is_in_current(const struct pid *pid)
+{
+	return qnet_helper_pid_is_in(pid, task_active_pid_ns(current));
+}
+
+/**
  * qnet_helper_pid_is_init() - tell whether a process is the first of a namespace
  * @pid: the pid
  *

@@ -291,6 +291,7 @@ struct pid *qnet_helper_current_thread(void);
 struct pid *qnet_helper_find_process(int nr);
 bool qnet_helper_pid_alive(struct pid *pid);
 int qnet_helper_pid_number(struct pid *pid);
+bool qnet_helper_pid_is_in_current(const struct pid *pid);
 bool qnet_helper_pid_is_init(struct pid *pid);
 bool qnet_helper_pid_is_in(const struct pid *pid,
 			   const struct pid_namespace *ns);
