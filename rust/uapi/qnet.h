@@ -543,7 +543,7 @@ enum qnet_attr {
 	QNET_A_FLAGS,		/* u32: QNET_CHF_* */
 	QNET_A_MESSAGES,	/* u32: messages that wait to be received */
 	QNET_A_PULSES,		/* u32: pulses that wait to be received */
-	QNET_A_WAITING,		/* u32: threads that wait for a message or a pulse */
+	QNET_A_WAITING,		/* u32: threads that wait for a message or a pulse; 256 of either at most */
 	QNET_A_CLIENT_ND,	/* u32; 0: this node */
 	QNET_A_CLIENT_PID,	/* s32, as QNET_A_PID */
 	QNET_A_TID,		/* s32, as QNET_A_PID */
