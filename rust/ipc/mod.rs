@@ -90,7 +90,7 @@ const MAX_EXCHANGES: usize = 65536;
 /// A node's tables of message passing.
 #[pin_data]
 pub(crate) struct Ipc {
-    /// Processes that have sockets.
+    /// Processes that have sockets, sorted by number in the initial pid namespace.
     #[pin]
     pub(crate) processes: SpinLockBh<KVec<process::Entry>>,
     /// Threads that have sent to other nodes, and what they wait for, by client handle.

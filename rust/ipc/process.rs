@@ -278,7 +278,11 @@ impl Process {
             process: fresh.clone(),
             sockets: 1,
         };
-        processes.push(entry, atomic_account())?;
+        let place = place_of(&processes, fresh.pid.number());
+        processes.reserve(1, atomic_account())?;
+        processes
+            .insert_within_capacity(place, entry)
+            .map_err(|_| ENOMEM)?;
         drop(processes);
         // The socket that is being made keeps the process in the table meanwhile.
         DeathWatch::start(&fresh, &fresh.pid).inspect_err(|_| fresh.leave())?;
@@ -456,11 +460,9 @@ impl Process {
     /// namespace; for a listing.
     pub(super) fn from_number(node: &Node, from: i32) -> Option<Arc<Self>> {
         let processes = node.ipc.processes.lock();
-        let entries = processes.iter().map(|entry| &entry.process);
-        entries
-            .filter(|process| process.pid.number() >= from && process.pid.alive())
-            .min_by_key(|process| process.pid.number())
-            .cloned()
+        let rest = processes.get(place_of(&processes, from)..)?;
+        let mut candidates = rest.iter().map(|entry| &entry.process);
+        candidates.find(|process| process.pid.alive()).cloned()
     }
 
     /// The channel with the least number that is at least `from`, for a listing.
@@ -978,6 +980,12 @@ impl Client {
         }
         Left::Channel
     }
+}
+
+/// Where the process with that number, in the initial pid namespace, is in a node's table, or would be:
+/// it is sorted, so that a listing finds its place again without going through all.
+fn place_of(processes: &[Entry], number: i32) -> usize {
+    processes.partition_point(|entry| entry.process.pid.number() < number)
 }
 
 /// The bytes of a reply that the client has room for.
