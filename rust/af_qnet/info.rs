@@ -32,9 +32,7 @@ pub(super) fn message_info(channel: &Channel, transaction: &Transaction) -> uapi
             true => (0, process.nr(), sender.tid),
             false => (0, process.nr(), 0),
         },
-        Client::Remote { server, .. } => {
-            (u32::from(server.peer.nd), server.client_pid, sender.tid)
-        }
+        Client::Remote { server, .. } => (u32::from(server.peer.nd), server.client_pid, sender.tid),
     };
     let mut flags = 0;
     if transaction.leaving().is_some() {

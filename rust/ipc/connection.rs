@@ -963,9 +963,7 @@ impl Connection {
         )?;
         before(&transaction)?;
         tap::sent(&self.node, &transaction);
-        channel
-            .queue(&transaction, false)
-            .map_err(gone_is_dead)?;
+        channel.queue(&transaction, false).map_err(gone_is_dead)?;
         if self.is_dead() {
             // Detached in between: who did it may have searched the queue before it was there. If
             // the outcome is decided already, it is fetched below.

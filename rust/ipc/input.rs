@@ -339,8 +339,7 @@ impl Arrival<'_> {
             message: message.as_ref(),
         };
         let by = (priority::ORDINARY, Lender::There);
-        events::deliver(&self.peer.node, &target, &event, by)
-            .map_err(|_| Counter::EventsLost)
+        events::deliver(&self.peer.node, &target, &event, by).map_err(|_| Counter::EventsLost)
     }
 
     fn connect_refused(&self, connect: &Connect, error: Error) {

@@ -17,14 +17,12 @@
 //! locks are taken under it.
 
 use crate::{
-    knet::{
-        priority::{
-            caller_limits,
-            caller_may_raise,
-            caller_own_priority,
-            Scheduled,
-            Thread, //
-        },
+    knet::priority::{
+        caller_limits,
+        caller_may_raise,
+        caller_own_priority,
+        Scheduled,
+        Thread, //
     },
     node::Node,
     proto::kif::priority::Sched,

@@ -98,7 +98,10 @@ impl Questions {
 
     fn enter(&self, uid: u32, peer: &Arc<Peer>, session: u32) -> Result<u16> {
         let mut inner = self.inner.lock();
-        let his = inner.questions.iter().filter(|question| question.uid == uid);
+        let his = inner
+            .questions
+            .iter()
+            .filter(|question| question.uid == uid);
         if inner.questions.len() >= MOST || his.count() >= MOST_OF_A_USER {
             return Err(EAGAIN);
         }
