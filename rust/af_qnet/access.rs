@@ -15,7 +15,8 @@ use super::{
 use crate::{
     ipc::{
         rights::Claim,
-        ClientKey, //
+        ClientKey,
+        Known, //
     },
     knet::{
         cred::{
@@ -117,16 +118,17 @@ impl Client {
             });
         }
         match socket.caller()?.client(scoid)? {
-            (ClientKey::Here(pid), _) => {
-                // One that has died is a client no more, although a child may have its socket.
-                let cred = Cred::of_process(&pid).ok_or(EINVAL)?;
-                Ok(Self::Here { pid, cred })
-            }
-            (ClientKey::There { nd, pid }, claims) => Ok(Self::There {
+            // One that has died is a client no more, although a child may have its socket.
+            (ClientKey::Here(pid), Known::Here(seen)) if pid.alive() => Ok(Self::Here {
+                pid,
+                cred: seen.get(),
+            }),
+            (ClientKey::There { nd, pid }, Known::There(claims)) => Ok(Self::There {
                 nd,
                 pid,
-                claim: claims.ok_or(EINVAL)?.get(),
+                claim: claims.get(),
             }),
+            _ => Err(EINVAL),
         }
     }
 

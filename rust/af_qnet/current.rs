@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ipc::{
+        priority::Lender,
         Channel,
         Process, //
     },
@@ -33,20 +34,27 @@ pub(super) fn current(socket: &QnetSocket, argument: &Argument) -> Result {
     }
     let transaction = process.blocked(call.rcvid)?;
     let channel = transaction.channel().ok_or(ESRCH)?;
-    works_for(channel, call.rcvid, transaction.sender.priority);
+    works_for(channel, call.rcvid, transaction.priority());
     Ok(())
 }
 
 /// The calling thread works for the sender of the message `rcvid` (0: of a pulse) of `channel`.
-pub(super) fn works_for(channel: &Channel, rcvid: i32, priority: i16) {
+pub(super) fn works_for(channel: &Channel, rcvid: i32, priority: (i16, Lender)) {
     let process: &Process = &channel.process;
-    if channel.lends() {
-        process
-            .lent
-            .lend(&process.node, rcvid, channel.chid, priority);
-        if channel.is_destroyed() {
-            // Who destroyed it may have looked before there was anything to give back.
-            process.lent.channel_gone(channel.chid);
-        }
+    let lent = &process.lent;
+    if !channel.lends() {
+        lent.give_back_mine();
+        return;
+    }
+    if !lent.lend(&process.node, rcvid, channel.chid, priority) {
+        return;
+    }
+    // Who destroyed the channel or answered the message meanwhile may have looked before there was
+    // anything to give back.
+    if channel.is_destroyed() {
+        lent.channel_gone(channel.chid);
+    }
+    if rcvid != 0 && process.blocked(rcvid).is_err() {
+        lent.give_back(rcvid);
     }
 }

@@ -26,9 +26,13 @@ use kernel::prelude::*;
 /// What the receiver of a message is told of it.
 pub(super) fn message_info(channel: &Channel, transaction: &Transaction) -> uapi::MsgInfo {
     let sender = &transaction.sender;
-    let (nd, pid) = match &transaction.client {
-        Client::Thread { process, .. } => (0, process.nr()),
-        Client::Remote { server, .. } => (u32::from(server.peer.nd), server.client_pid),
+    let (nd, pid, tid) = match &transaction.client {
+        // In another pid namespace the thread has another number than the one it calls itself by.
+        Client::Thread { process, .. } => match process.is_in_callers() {
+            true => (0, process.nr(), sender.tid),
+            false => (0, process.nr(), 0),
+        },
+        Client::Remote { server, .. } => (u32::from(server.peer.nd), server.client_pid, sender.tid),
     };
     let mut flags = 0;
     if transaction.leaving().is_some() {
@@ -41,7 +45,7 @@ pub(super) fn message_info(channel: &Channel, transaction: &Transaction) -> uapi
         nd,
         srcnd: sender.srcnd,
         pid,
-        tid: sender.tid,
+        tid,
         chid: channel.chid,
         scoid: transaction.scoid(),
         coid: sender.coid,
@@ -97,9 +101,9 @@ pub(super) fn connection_info(socket: &QnetSocket, argument: &Argument) -> Resul
         false => 0,
     };
     call.nd = address.nd;
-    call.pid = address.pid;
+    call.pid = connection.server_pid();
     call.chid = address.chid;
-    call.scoid = connection.scoid();
+    call.scoid = connection.scoid_of_caller();
     call.coid = connection.coid();
     argument.write(&call)
 }

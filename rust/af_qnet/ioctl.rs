@@ -77,10 +77,10 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
     let argument = Argument::new(arg, _IOC_SIZE(cmd));
     let nr = _IOC_NR(cmd);
     let result = serve(socket, nr, &argument);
-    // A send decides for itself whether it may be repeated; what else a signal ends of which no
-    // handler runs is done again as if nothing had been.
-    if result.is_err_and(|error| error == EINTR) && nr != SEND && pending_signal() == Signal::Other
-    {
+    // What sends something decides for itself whether it may be repeated; what else a signal ends of
+    // which no handler runs is done again as if nothing had been.
+    let repeats = !matches!(nr, SEND | SIGNAL);
+    if result.is_err_and(|error| error == EINTR) && repeats && pending_signal() == Signal::Other {
         return Err(ERESTARTNOINTR);
     }
     result.map(|()| 0)
@@ -88,6 +88,8 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
 
 /// The number of the ioctl that sends a message.
 const SEND: u32 = 1;
+/// The number of the one that sends a signal.
+const SIGNAL: u32 = 20;
 
 fn serve(socket: &QnetSocket, nr: u32, argument: &Argument) -> Result {
     match nr {
@@ -112,7 +114,7 @@ fn serve(socket: &QnetSocket, nr: u32, argument: &Argument) -> Result {
         17 => info::connection_info(socket, argument)?,
         18 => info::coid(socket, argument)?,
         19 => access(socket, argument)?,
-        20 => events::signal_kill(socket, argument)?,
+        SIGNAL => events::signal_kill(socket, argument)?,
         21 => remote_nd(socket, argument)?,
         22 => info::free_scoid(socket, argument)?,
         _ => return Err(ENOTTY),
@@ -187,17 +189,17 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             receive.pulse = pulse_of(&pulse);
             // A pulse that cannot be given to the server is lost, as on Neutrino.
             argument.write(&receive)?;
-            works_for(channel, 0, pulse.priority);
+            works_for(channel, 0, (pulse.priority, pulse.lender));
         }
         Next::Message(transaction, rcvid) => {
             receive.rcvid = rcvid;
             receive.pulse = uapi::Pulse::default();
             receive.info = info::message_info(channel, &transaction);
-            trace::Receive::trace(|| traced(rcvid, &receive.info));
+            trace::Receive::trace(|| traced(rcvid, &receive.info, &transaction));
             argument
                 .write(&receive)
                 .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
-            works_for(channel, rcvid, transaction.sender.priority);
+            works_for(channel, rcvid, transaction.priority());
         }
     }
     Ok(())
@@ -294,13 +296,17 @@ fn deliver(channel: &Channel, transaction: &Arc<Transaction>, msglen: usize) -> 
 }
 
 #[cold]
-fn traced(rcvid: i32, info: &uapi::MsgInfo) -> trace::Receive {
+fn traced(rcvid: i32, info: &uapi::MsgInfo, transaction: &Transaction) -> trace::Receive {
+    let pid = match &transaction.client {
+        transaction::Client::Thread { process, .. } => process.number(),
+        transaction::Client::Remote { server, .. } => server.client_pid,
+    };
     trace::Receive {
         chid: info.chid,
         rcvid,
         nd: info.nd,
-        pid: info.pid,
-        tid: info.tid,
+        pid,
+        tid: transaction.sender.tid,
         priority: info.priority,
         bytes: u64::try_from(info.msglen).unwrap_or(0),
     }

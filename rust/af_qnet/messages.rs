@@ -212,7 +212,7 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
                 ..uapi::Received::default()
             };
             msg.put_control(uapi::QNET_CM_RECEIVED, &received)?;
-            works_for(channel, 0, pulse.priority);
+            works_for(channel, 0, (pulse.priority, pulse.lender));
             Ok(Got {
                 stored: 0,
                 length: 0,
@@ -226,7 +226,7 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
             };
             msg.put_control(uapi::QNET_CM_RECEIVED, &received)
                 .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
-            works_for(channel, rcvid, transaction.sender.priority);
+            works_for(channel, rcvid, transaction.priority());
             Ok(Got {
                 stored: usize::try_from(received.info.msglen).unwrap_or(0),
                 length: usize::try_from(received.info.srcmsglen).unwrap_or(0),

@@ -204,11 +204,12 @@ impl Socket for QnetSocket {
 
     fn name(&self, peer: bool, out: &mut [u8; 128]) -> Result<usize> {
         let address = if peer {
-            let address = self.connection()?.address;
+            let connection = self.connection()?;
+            let address = connection.address;
             SockAddr {
                 sq_flags: address.flags,
                 sq_nd: address.nd,
-                sq_pid: address.pid,
+                sq_pid: connection.server_pid(),
                 sq_chid: address.chid,
                 sq_index: address.index,
                 ..family()

@@ -23,6 +23,7 @@ use super::{
         ParkedSends, //
     },
     pins::Pins,
+    priority::Lender,
     process::{
         ClientKey,
         Process, //
@@ -33,6 +34,7 @@ use super::{
     },
     requests::Memory,
     rights::caller_may_signal,
+    seen::Seen,
     tap,
     transaction::{
         Client,
@@ -221,6 +223,8 @@ pub(crate) struct Connection {
     is_heir: bool,
     /// The user who made it.
     charged: Owned,
+    /// Who has used it last.
+    seen: Arc<Seen>,
     /// Who the other node was told that the client is.
     #[pin]
     told: Told,
@@ -318,6 +322,10 @@ impl Connection {
         is_heir: bool,
     ) -> Result<Arc<Self>> {
         let charged = users::charge(node, Thing::Connection)?;
+        let seen = match &target {
+            Target::Here { channel, scoid } => channel.process.seen(*scoid)?,
+            Target::There { .. } => Seen::new()?,
+        };
         let connection = Arc::pin_init(
             try_pin_init!(Self {
                 node: node.clone(),
@@ -326,6 +334,7 @@ impl Connection {
                 owner: Pid::of_caller(),
                 is_heir,
                 charged,
+                seen,
                 told <- Told::new(),
                 client_id: Atomic::new(0),
                 most: Atomic::new(u32::MAX),
@@ -398,14 +407,16 @@ impl Connection {
         if self.owner.is_caller() {
             return Ok(self.clone());
         }
-        let known = {
-            let heirs = self.heirs.lock();
-            heirs.iter().find(|heir| heir.owner.is_caller()).cloned()
-        };
-        match known {
+        match self.heir_of_caller() {
             Some(heir) => Ok(heir),
             None => self.inherit(),
         }
+    }
+
+    /// What the calling process has made of it, if that is not its owner. Process context.
+    fn heir_of_caller(&self) -> Option<Arc<Self>> {
+        let heirs = self.heirs.lock();
+        heirs.iter().find(|heir| heir.owner.is_caller()).cloned()
     }
 
     /// Makes the calling process a client of its own.
@@ -550,6 +561,25 @@ impl Connection {
         }
     }
 
+    /// The server's number for the calling process, which may have inherited the connection; -1: it
+    /// has none, or is on another node. Process context.
+    pub(crate) fn scoid_of_caller(&self) -> i32 {
+        match self.heir_of_caller() {
+            Some(heir) => heir.scoid(),
+            None if self.owner.is_caller() => self.scoid(),
+            None => -1,
+        }
+    }
+
+    /// The server's process: one of this node by its number in the caller's pid namespace. Process
+    /// context.
+    pub(crate) fn server_pid(&self) -> i32 {
+        match &self.target {
+            Target::Here { channel, .. } => channel.process.pid.nr(),
+            Target::There { pid, .. } => *pid,
+        }
+    }
+
     /// The server's node said how many bytes of data a message may bring.
     pub(crate) fn takes_at_most(&self, bytes: u32) {
         self.most.store(bytes, Relaxed);
@@ -658,10 +688,15 @@ impl Connection {
         let mine = self.of_caller()?;
         match &mine.target {
             Target::Here { channel, .. } => {
-                caller_may_signal(&channel.process.pid)?;
-                mine.pulse_at_once(priority, code, value)
+                if mine.is_cut_off() {
+                    return Err(EBADF);
+                }
+                mine.seen.renew();
+                caller_may_signal(&channel.process.pid).map_err(gone_is_dead)?;
+                mine.pulse_at_once((priority, Lender::Here), code, value)
             }
             Target::There { peer, pid, chid } => {
+                mine.seen.renew();
                 let way = PulseThere {
                     connection: &mine,
                     peer,
@@ -683,7 +718,12 @@ impl Connection {
     /// no lock may be held.
     ///
     /// Errors: as [`Self::pulse`], and `EAGAIN` when the connection is not up.
-    pub(super) fn pulse_at_once(self: &Arc<Self>, priority: i16, code: i8, value: i64) -> Result {
+    pub(super) fn pulse_at_once(
+        self: &Arc<Self>,
+        (priority, lender): (i16, Lender),
+        code: i8,
+        value: i64,
+    ) -> Result {
         match &self.target {
             Target::Here { channel, scoid } => {
                 if self.is_dead() {
@@ -691,18 +731,16 @@ impl Connection {
                 }
                 let pulse = Pulse {
                     priority,
+                    lender,
                     code,
                     value,
                     scoid: *scoid,
                 };
+                channel
+                    .queue_pulse(pulse, Room::Program)
+                    .map_err(gone_is_dead)?;
                 tap::pulsed(&self.node, &self.owner, channel, &pulse);
-                channel.queue_pulse(pulse, Room::Program).map_err(|error| {
-                    if error == ESRCH {
-                        EBADF
-                    } else {
-                        error
-                    }
-                })
+                Ok(())
             }
             Target::There { peer, pid, chid } => {
                 let way = PulseThere {
@@ -722,6 +760,24 @@ impl Connection {
                     State::Idle | State::Connecting { .. } => Err(EAGAIN),
                 }
             }
+        }
+    }
+
+    /// Who has used it last.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Whether an event may send a pulse over it, in the name of who has used it last: to a channel of
+    /// its own process it always may, another node decides for itself. Legal in softirq.
+    ///
+    /// Errors: as [`Seen::may_signal`].
+    pub(super) fn may_pulse(&self) -> Result {
+        match self.channel() {
+            Some(channel) if !channel.process.pid.same(&self.owner) => {
+                self.seen.may_signal(&channel.process.pid)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -781,7 +837,9 @@ impl Connection {
         signal: &kif::Signal,
         timeout: &Timeout,
     ) -> Result<Outcome> {
-        self.node.find_paths(peer, timeout.deadline)?;
+        self.node
+            .find_paths(peer, timeout.deadline)
+            .map_err(comes_back)?;
         let client = Client::Thread {
             connection: self.clone(),
             process: Pid::of_caller(),
@@ -806,7 +864,8 @@ impl Connection {
             ..*signal
         });
         let sent = Draft::new(&self.node, &message, 0, Context::Sleep).and_then(|draft| {
-            peer.wait_for_room(session, timeout.deadline)?;
+            peer.wait_for_room(session, timeout.deadline)
+                .map_err(comes_back)?;
             peer.send(session, draft, Tag::Send(handle), None)
         });
         sent.inspect_err(|_| transaction.leave())?;
@@ -875,7 +934,7 @@ impl Connection {
             srcnd,
             srcmsglen: i64::try_from(request.message.len()).map_err(|_| EOVERFLOW)?,
             dstmsglen: i64::try_from(request.reply.len()).map_err(|_| EOVERFLOW)?,
-            client_changed: false,
+            client_changed: self.seen.sends(),
         })
     }
 
@@ -923,9 +982,7 @@ impl Connection {
         )?;
         before(&transaction)?;
         tap::sent(&self.node, &transaction);
-        channel
-            .queue(&transaction, false)
-            .map_err(|error| if error == ESRCH { EBADF } else { error })?;
+        channel.queue(&transaction, false).map_err(gone_is_dead)?;
         if self.is_dead() {
             // Detached in between: who did it may have searched the queue before it was there. If
             // the outcome is decided already, it is fetched below.
@@ -1297,16 +1354,10 @@ impl Connection {
 
     /// What the calling process may do without waiting: get an answer, post a message.
     pub(crate) fn ready(&self) -> Ready {
-        let heirs = self.heirs.lock();
-        let mine = match heirs.iter().find(|heir| heir.owner.is_caller()) {
-            Some(heir) => heir.clone(),
-            None => {
-                drop(heirs);
-                return self.ready_of_owner();
-            }
-        };
-        drop(heirs);
-        mine.ready_of_owner()
+        match self.heir_of_caller() {
+            Some(heir) => heir.ready_of_owner(),
+            None => self.ready_of_owner(),
+        }
     }
 
     fn ready_of_owner(&self) -> Ready {
@@ -1609,6 +1660,15 @@ pub(super) fn session_ended(peer: &Arc<Peer>, session: u32) {
             connection.forget_unblocks_due();
             connection.tell_if_dead();
         }
+    }
+}
+
+/// A connection whose channel or server is gone is dead.
+fn gone_is_dead(error: Error) -> Error {
+    if error == ESRCH {
+        EBADF
+    } else {
+        error
     }
 }
 

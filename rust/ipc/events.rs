@@ -3,15 +3,20 @@
 //! MsgDeliverEvent: a server does to a client what that has asked for.
 //!
 //! An event acts on the client alone: a pulse goes over a connection of the client's own, a signal
-//! to the client's process or thread. It needs no rights, because the client gave it away; for that
-//! reason nothing can be delivered to anybody who is not a client.
+//! to the client's process or thread. It needs no rights of the server's, because the client gave it
+//! away; for that reason nothing can be delivered to anybody who is not a client. It does no more than
+//! the client could have done when it last used its connection: a process that has become somebody
+//! else since, by exec, has given nothing away, and what its old user may not do the server may not.
 
 use super::{
+    priority::Lender,
     process::{
         Process,
         Whose, //
     },
+    seen::Seen,
     transaction::Transaction,
+    Connection, //
 };
 use crate::{
     knet::{
@@ -47,6 +52,8 @@ use kernel::{
 pub(super) struct Target<'a> {
     pub(super) process: &'a Pid,
     pub(super) tid: i32,
+    /// Who it was when it gave the event away; `None` for the server itself.
+    pub(super) seen: Option<&'a Seen>,
     /// The message that its thread waits for the answer of, if it does.
     pub(super) message: Option<&'a Arc<Transaction>>,
 }
@@ -55,6 +62,8 @@ pub(super) struct Target<'a> {
 pub(super) struct Deliverer {
     /// Its priority, for a pulse that takes that.
     priority: i16,
+    /// Whose that priority is.
+    lender: Lender,
     from: signal::Sender,
 }
 
@@ -62,6 +71,7 @@ impl Deliverer {
     /// Somebody on another node.
     pub(super) const ELSEWHERE: Self = Self {
         priority: priority::ORDINARY,
+        lender: Lender::There,
         from: signal::Sender::Elsewhere,
     };
 
@@ -69,8 +79,27 @@ impl Deliverer {
     fn caller() -> Self {
         Self {
             priority: pid::caller_priority(),
+            lender: Lender::Here,
             from: signal::Sender::Caller,
         }
+    }
+}
+
+impl Target<'_> {
+    /// Whether its process is still somebody whom it may signal itself.
+    fn may_be_signalled(&self) -> Result {
+        match self.seen {
+            Some(seen) => seen.may_signal(self.process),
+            None => Ok(()),
+        }
+    }
+
+    /// The connection over which a pulse of it goes.
+    fn way(&self, node: &Node, coid: i32) -> Result<Arc<Connection>> {
+        let process = Process::of(node, self.process).ok_or(ESRCH)?;
+        let connection = process.connection(coid).ok_or(EBADF)?;
+        connection.may_pulse()?;
+        Ok(connection)
     }
 }
 
@@ -78,8 +107,8 @@ impl Deliverer {
 /// answered or not; 0 names the server itself. With `verify` it is only looked whether that can be.
 /// Process context.
 ///
-/// Errors: `ESRCH` when there is no such client, `EBADF` for a coid that the client has not, `EINVAL`
-/// for a value that does not fit the network, `EAGAIN`, `ENOMEM`; `ENOREMOTE` for `verify` of a
+/// Errors: `ESRCH` when there is no such client, `EBADF` for a coid that the client has not, `EPERM`
+/// for what the client itself may not do, `EINVAL` for a value that does not fit the network, `EAGAIN`, `ENOMEM`; `ENOREMOTE` for `verify` of a
 /// client on another node. Whether an event reaches another node is not known here.
 pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verify: bool) -> Result {
     let node = &caller.node;
@@ -87,6 +116,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
         let target = Target {
             process: &caller.pid,
             tid: pid::caller_tid(),
+            seen: None,
             message: None,
         };
         return if verify {
@@ -101,6 +131,7 @@ pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verif
             let target = Target {
                 process: connection.owner(),
                 tid,
+                seen: Some(connection.seen()),
                 message: message.as_ref(),
             };
             match verify {
@@ -134,11 +165,9 @@ fn verify_here(node: &Node, target: &Target<'_>, event: &Event) -> Result {
         return Err(ESRCH);
     }
     match event {
-        Event::Pulse { coid, .. } => {
-            let process = Process::of(node, target.process).ok_or(ESRCH)?;
-            process.connection(*coid).map(drop).ok_or(EBADF)
-        }
-        _ => Ok(()),
+        Event::Pulse { coid, .. } => target.way(node, *coid).map(drop),
+        Event::Signal { .. } => target.may_be_signalled(),
+        Event::Nothing | Event::Unblock => Ok(()),
     }
 }
 
@@ -160,6 +189,7 @@ pub(super) fn deliver(
             value,
             to_thread,
         } => {
+            target.may_be_signalled()?;
             let info = signal::Info {
                 signo,
                 code: i32::from(code.unwrap_or(0)),
@@ -182,9 +212,12 @@ pub(super) fn deliver(
             code,
             value,
         } => {
-            let process = Process::of(node, target.process).ok_or(ESRCH)?;
-            let connection = process.connection(coid).ok_or(EBADF)?;
-            connection.pulse_at_once(priority.unwrap_or(deliverer.priority), code, value)
+            let connection = target.way(node, coid)?;
+            connection.pulse_at_once(
+                (priority.unwrap_or(deliverer.priority), deliverer.lender),
+                code,
+                value,
+            )
         }
         Event::Unblock => {
             if let Some(message) = target.message {

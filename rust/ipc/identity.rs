@@ -59,7 +59,7 @@ impl Told {
 }
 
 /// What credentials say over the network, but for the numbers.
-fn says(cred: &Cred) -> (Ids, usize, [u32; MAX_GROUPS]) {
+pub(super) fn says(cred: &Cred) -> (Ids, usize, [u32; MAX_GROUPS]) {
     let mut groups = [0; MAX_GROUPS];
     let count = cred.groups(0, &mut groups);
     (cred.ids(), count.min(MAX_GROUPS), groups)

@@ -13,6 +13,7 @@ use super::{
         KIF_VERSION, //
     },
     events,
+    priority::Lender,
     process::Process,
     pulse::Pulse,
     requests::{
@@ -246,6 +247,7 @@ impl Arrival<'_> {
         let queued = server.channel.queue_pulse(
             Pulse {
                 priority: priority::clamp(pulse.priority),
+                lender: Lender::There,
                 code: pulse.pulse.code,
                 value: i64::from(pulse.pulse.value),
                 scoid: server.scoid,
@@ -295,6 +297,10 @@ impl Arrival<'_> {
         let process = Process::by_number(node, signal.pid, &node.wire_pids())
             .filter(|process| process.has_channels())
             .ok_or(ESRCH)?;
+        // That of a namespace below this one has another number here.
+        if process.pid.is_init() {
+            return Err(EPERM);
+        }
         let claim = claim_of(node, signal.credentials.as_ref());
         claim_may_signal(&claim, &process)?;
         if signo == 0 {
@@ -326,6 +332,7 @@ impl Arrival<'_> {
         let target = events::Target {
             process: connection.owner(),
             tid,
+            seen: Some(connection.seen()),
             message: message.as_ref(),
         };
         events::deliver(

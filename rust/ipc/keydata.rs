@@ -47,7 +47,8 @@ impl Process {
 /// What tells the thread from all others.
 fn thread_hash(node: &Node, transaction: &Transaction) -> u64 {
     let (nd, pid) = match &transaction.client {
-        Client::Thread { process, .. } => (0, process.nr_in(&node.wire_pids())),
+        // Every process has one, and no other has it; the key is for this node alone.
+        Client::Thread { process, .. } => (0, process.number()),
         Client::Remote { server, .. } => (u32::from(server.peer.nd), server.client_pid),
     };
     let mut bytes = [0; 12];

@@ -4,7 +4,8 @@
 //!
 //! A listing is made a row at a time, with a [`Place`] that says where it goes on. No lock is held
 //! from one row to the next, so that it may take as long as its reader likes. The price: what comes
-//! and goes meanwhile may be missing, or be shown twice. Processes are shown by number and channels
+//! and goes meanwhile may be missing, or be shown twice. Anybody may ask, so that no row takes long: of
+//! a channel's receivers the first 256 are shown. Processes are shown by number and channels
 //! by theirs, so a listing ends however much comes and goes.
 //!
 //! Numbers of processes and threads are those of the reader's pid namespace.

@@ -36,6 +36,7 @@ mod process;
 pub(crate) mod pulse;
 pub(crate) mod requests;
 pub(crate) mod rights;
+pub(crate) mod seen;
 pub(crate) mod server;
 mod tap;
 pub(crate) mod transaction;
@@ -48,6 +49,7 @@ pub(crate) use self::{
     connection::Connection,
     process::{
         ClientKey,
+        Known,
         Process, //
     },
 };
@@ -88,7 +90,7 @@ const MAX_EXCHANGES: usize = 65536;
 /// A node's tables of message passing.
 #[pin_data]
 pub(crate) struct Ipc {
-    /// Processes that have sockets.
+    /// Processes that have sockets, sorted by number in the initial pid namespace.
     #[pin]
     pub(crate) processes: SpinLockBh<KVec<process::Entry>>,
     /// Threads that have sent to other nodes, and what they wait for, by client handle.
@@ -546,6 +548,7 @@ mod tests {
         let at_once = at_once(TimeoutStates::RECEIVE)?;
         let pulse = |priority, value| Pulse {
             priority,
+            lender: priority::Lender::Here,
             code: 1,
             value,
             scoid: 1,
@@ -576,6 +579,7 @@ mod tests {
         let mut queued = 0;
         let pulse = Pulse {
             priority: 10,
+            lender: priority::Lender::Here,
             code: 1,
             value: 0,
             scoid: 1,

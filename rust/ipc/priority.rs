@@ -18,10 +18,10 @@
 
 use crate::{
     knet::{
-        pid::caller_priority,
         priority::{
             caller_limits,
             caller_may_raise,
+            caller_own_priority,
             Scheduled,
             Thread, //
         },
@@ -42,6 +42,16 @@ use kernel::{
         Mutex, //
     },
 };
+
+/// Who has chosen the priority of a message or a pulse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lender {
+    /// A program of this node: the kernel has let its thread have it, or it may send the receiver a
+    /// pulse.
+    Here,
+    /// Another node, which may say what it likes.
+    There,
+}
 
 /// A priority that was lent.
 struct Loan {
@@ -99,34 +109,44 @@ impl Lent {
     }
 
     /// Lends the calling thread the priority of the message `rcvid` (0: of a pulse) of the channel
-    /// `chid`, as far as its limits go. Process context, no lock held. Without memory it keeps its
-    /// own.
-    pub(crate) fn lend(&self, node: &Node, rcvid: i32, chid: i32, priority: i16) {
-        if self.is_empty() && caller_priority() == priority {
-            return;
+    /// `chid`, as far as its limits go, beyond which no privilege goes for another node. Process context, no lock held. Without memory it keeps its
+    /// own. Says whether there is anything that may have to be given back.
+    pub(crate) fn lend(
+        &self,
+        node: &Node,
+        rcvid: i32,
+        chid: i32,
+        (priority, lender): (i16, Lender),
+    ) -> bool {
+        if self.is_empty() && caller_own_priority() == priority {
+            return false;
         }
         let mut loans = self.loans.lock();
         loans.retain(|loan| !loan.thread.is_dead());
         let thread = Thread::of_caller();
-        let own = match take_first(&mut loans, |loan| loan.thread.is_caller()) {
+        let before = take_first(&mut loans, |loan| loan.thread.is_caller());
+        let own = match &before {
             Some(loan) => loan.own(),
             None => thread.scheduled(),
         };
         let loan = Loan {
-            lent: reachable(own.sched, priority),
+            lent: reachable(own.sched, priority, lender),
             thread,
             rcvid,
             chid,
             own,
         };
-        if loan.lent == own.sched || loans.reserve(1, GFP_KERNEL_ACCOUNT).is_err() {
-            loan.give_back();
-        } else if loan.thread.schedule(&loan.lent()).is_ok() {
+        let keeps = loan.lent != own.sched && loans.reserve(1, GFP_KERNEL_ACCOUNT).is_ok();
+        if keeps && loan.thread.schedule(&loan.lent()).is_ok() {
             node.stats.count(Counter::Lent);
             // There is room for it.
             let _ = loans.push_within_capacity(loan);
+        } else if before.is_some() {
+            // It still runs as the loan before wanted it to.
+            let _ = loan.thread.schedule(&own);
         }
         self.count.store(loans.len(), Relaxed);
+        !loans.is_empty()
     }
 
     /// The message `rcvid` is answered: whoever works for it has his own priority again. Process
@@ -164,11 +184,11 @@ impl Lent {
 }
 
 /// How the calling thread, whose own is `own`, runs at the priority of a message. Process context.
-fn reachable(own: Sched, priority: i16) -> Sched {
+fn reachable(own: Sched, priority: i16, lender: Lender) -> Sched {
     let wanted = own.at(priority);
     let allowed = wanted.clipped(own, caller_limits());
     // The privilege is asked for only where it makes a difference.
-    if allowed != wanted && caller_may_raise() {
+    if allowed != wanted && lender == Lender::Here && caller_may_raise() {
         wanted
     } else {
         allowed
@@ -179,13 +199,20 @@ fn reachable(own: Sched, priority: i16) -> Sched {
 mod tests {
     use super::*;
     use crate::{
-        knet::net::{
-            per_net,
-            Net, //
+        knet::{
+            net::{
+                per_net,
+                Net, //
+            },
+            pid::caller_priority, //
         },
         node::Nodes,
     };
     use kernel::sync::Arc;
+
+    const fn by(priority: i16) -> (i16, Lender) {
+        (priority, Lender::Here)
+    }
 
     /// What runs at the priority of a message runs so until it is given back.
     #[test]
@@ -194,9 +221,9 @@ mod tests {
         let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
         let me = Thread::of_caller();
         let own = me.scheduled();
-        lent.lend(&node, 1, 7, 5);
+        lent.lend(&node, 1, 7, by(5));
         assert_eq!(caller_priority(), 5);
-        lent.lend(&node, 2, 7, 30);
+        lent.lend(&node, 2, 7, by(30));
         assert_eq!(caller_priority(), 30);
         // The first message is answered, and it is not for it that the thread runs so.
         lent.give_back(1);
@@ -214,19 +241,56 @@ mod tests {
         let me = Thread::of_caller();
         let own = me.scheduled();
         // A pulse: nothing that is answered ends it.
-        lent.lend(&node, 0, 7, 4);
+        lent.lend(&node, 0, 7, by(4));
         lent.give_back(0);
         assert_eq!(caller_priority(), 4);
         lent.give_back_mine();
         assert_eq!(me.scheduled(), own);
-        lent.lend(&node, 3, 7, 4);
+        lent.lend(&node, 3, 7, by(4));
         lent.channel_gone(8);
         assert_eq!(caller_priority(), 4);
         lent.channel_gone(7);
         assert_eq!(me.scheduled(), own);
         // Its own priority is not lent to it.
-        lent.lend(&node, 4, 7, caller_priority());
+        lent.lend(&node, 4, 7, by(caller_priority()));
         assert!(lent.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_loan_of_the_own_priority_ends_the_one_before() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let me = Thread::of_caller();
+        let own = me.scheduled();
+        let priority = caller_priority();
+        for other in [30, 5] {
+            lent.lend(&node, 1, 7, by(other));
+            assert_eq!(caller_priority(), other);
+            lent.lend(&node, 2, 7, by(priority));
+            assert_eq!(me.scheduled(), own);
+            assert!(lent.is_empty());
+        }
+        Ok(())
+    }
+
+    /// A thread of the kernel is privileged, and its limits are low.
+    #[test]
+    fn another_node_lends_no_privilege() -> Result {
+        let node = per_net::<Nodes>(Net::init()).ok_or(ENODEV)?;
+        let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
+        let own = Thread::of_caller().scheduled().sched;
+        let limits = caller_limits();
+        for wanted in [119, 30, 12] {
+            lent.lend(&node, 1, 7, (wanted, Lender::There));
+            let now = Thread::of_caller().scheduled().sched;
+            assert_eq!(now, own.at(wanted).clipped(own, limits));
+            lent.give_back(1);
+        }
+        // Lower is no privilege.
+        assert!(lent.lend(&node, 1, 7, (5, Lender::There)));
+        assert_eq!(caller_priority(), 5);
+        lent.give_back(1);
         Ok(())
     }
 
@@ -236,11 +300,11 @@ mod tests {
         let lent = Arc::pin_init(Lent::new(), GFP_KERNEL)?;
         let me = Thread::of_caller();
         let own = me.scheduled();
-        lent.lend(&node, 1, 7, 4);
+        lent.lend(&node, 1, 7, by(4));
         let mut set = own;
         set.sched.nice = 3;
         me.schedule(&set)?;
-        lent.lend(&node, 2, 7, 25);
+        lent.lend(&node, 2, 7, by(25));
         assert_eq!(caller_priority(), 25);
         lent.give_back(2);
         assert_eq!(me.scheduled(), set);

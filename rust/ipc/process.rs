@@ -18,6 +18,7 @@ use super::{
         Claim,
         Claims, //
     },
+    seen::Seen,
     server::ServerConnection,
     transaction::{
         Client as Sending,
@@ -137,12 +138,20 @@ impl PartialEq for ClientKey {
 struct Client {
     key: ClientKey,
     scoid: i32,
-    /// Who it says that it is, if it is of another node.
-    claims: Option<Arc<Claims>>,
+    known: Option<Known>,
     /// How many connections it has to which channel.
     connections: KVec<(i32, usize)>,
     /// Whether the server was told that it has left: its scoid is the server's to give back.
     gone: bool,
+}
+
+/// Who a client is.
+#[derive(Clone)]
+pub(crate) enum Known {
+    /// Of this node: as it was seen.
+    Here(Arc<Seen>),
+    /// Of another node: as that says.
+    There(Arc<Claims>),
 }
 
 /// What a connection's end means for its client.
@@ -275,7 +284,11 @@ impl Process {
             process: fresh.clone(),
             uses: 1,
         };
-        processes.push(entry, atomic_account())?;
+        let place = place_of(&processes, fresh.pid.number());
+        processes.reserve(1, atomic_account())?;
+        processes
+            .insert_within_capacity(place, entry)
+            .map_err(|_| ENOMEM)?;
         drop(processes);
         // What is being made keeps the process in the table meanwhile.
         DeathWatch::start(&fresh, &fresh.pid).inspect_err(|_| fresh.leave())?;
@@ -332,7 +345,7 @@ impl Process {
                 tid,
                 watch <- DeathWatch::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         self.inner
             .lock()
@@ -460,11 +473,9 @@ impl Process {
     /// namespace; for a listing.
     pub(super) fn from_number(node: &Node, from: i32) -> Option<Arc<Self>> {
         let processes = node.ipc.processes.lock();
-        let entries = processes.iter().map(|entry| &entry.process);
-        entries
-            .filter(|process| process.pid.number() >= from && process.pid.alive())
-            .min_by_key(|process| process.pid.number())
-            .cloned()
+        let rest = processes.get(place_of(&processes, from)..)?;
+        let mut candidates = rest.iter().map(|entry| &entry.process);
+        candidates.find(|process| process.pid.alive()).cloned()
     }
 
     /// The channel with the least number that is at least `from`, for a listing.
@@ -496,13 +507,7 @@ impl Process {
         let charged = users::charge(&self.node, Thing::Channel)?;
         let chid = {
             let mut inner = self.inner.lock();
-            if inner.channels.len() >= MAX_CHANNELS {
-                return Err(EAGAIN);
-            }
-            let unique = flags & ONE_PER_PROCESS;
-            if inner.channels.iter().any(|channel| channel.has(unique)) {
-                return Err(EBUSY);
-            }
+            inner.may_create(flags)?;
             loop {
                 inner.last_chid = inner.last_chid.checked_add(1).unwrap_or(1);
                 let chid = inner.last_chid;
@@ -514,6 +519,8 @@ impl Process {
         let channel = Channel::new(self, chid, flags, charged, bell)?;
         {
             let mut inner = self.inner.lock();
+            // Another thread may have been faster.
+            inner.may_create(flags)?;
             inner.channels.push(channel.clone(), atomic_account())?;
             self.note_channels(&inner);
         }
@@ -578,7 +585,7 @@ impl Process {
         let mut client = Client {
             key: key.clone(),
             scoid: SCOID | inner.last_scoid,
-            claims: None,
+            known: None,
             connections: KVec::new(),
             gone: false,
         };
@@ -592,31 +599,47 @@ impl Process {
     ///
     /// Errors: `ENOMEM`; `EINVAL` when there is no such client.
     pub(super) fn claimed(&self, scoid: i32, claim: Claim) -> Result<Arc<Claims>> {
-        let fresh = Claims::new(claim)?;
-        let claims = {
-            let mut inner = self.inner.lock();
-            let client = inner
-                .clients
-                .iter_mut()
-                .find(|client| client.scoid == scoid);
-            client
-                .ok_or(EINVAL)?
-                .claims
-                .get_or_insert_with(|| fresh.clone())
-                .clone()
-        };
-        claims.replace(claim);
-        Ok(claims)
+        match self.know(scoid, Known::There(Claims::new(claim)?))? {
+            Known::There(claims) => {
+                claims.replace(claim);
+                Ok(claims)
+            }
+            Known::Here(_) => Err(EINVAL),
+        }
     }
 
-    /// Who the client `scoid` is, and what it says that it is, if it is of another node.
+    /// The client `scoid` is the calling process: what is seen of it. Process context.
+    ///
+    /// Errors: as [`Self::claimed`].
+    pub(super) fn seen(&self, scoid: i32) -> Result<Arc<Seen>> {
+        match self.know(scoid, Known::Here(Seen::new()?))? {
+            Known::Here(seen) => {
+                seen.renew();
+                Ok(seen)
+            }
+            Known::There(_) => Err(EINVAL),
+        }
+    }
+
+    /// What is known of the client `scoid`, which is `fresh` if that is nothing yet.
+    fn know(&self, scoid: i32, fresh: Known) -> Result<Known> {
+        let mut inner = self.inner.lock();
+        let client = inner
+            .clients
+            .iter_mut()
+            .find(|client| client.scoid == scoid);
+        let known = &mut client.ok_or(EINVAL)?.known;
+        Ok(known.get_or_insert_with(|| fresh.clone()).clone())
+    }
+
+    /// Which process the client `scoid` is, and who.
     ///
     /// Errors: `EINVAL` when there is no such client.
-    pub(crate) fn client(&self, scoid: i32) -> Result<(ClientKey, Option<Arc<Claims>>)> {
+    pub(crate) fn client(&self, scoid: i32) -> Result<(ClientKey, Known)> {
         let inner = self.inner.lock();
         let client = inner.clients.iter().find(|client| client.scoid == scoid);
         let client = client.ok_or(EINVAL)?;
-        Ok((client.key.clone(), client.claims.clone()))
+        Ok((client.key.clone(), client.known.clone().ok_or(EINVAL)?))
     }
 
     /// One connection less of a client to `channel`. A server that wants to know is told when it was
@@ -908,6 +931,20 @@ impl Process {
 }
 
 impl Inner {
+    /// Whether there may be one more channel, with these flags.
+    ///
+    /// Errors: `EAGAIN`, `EBUSY`.
+    fn may_create(&self, flags: u32) -> Result {
+        if self.channels.len() >= MAX_CHANNELS {
+            return Err(EAGAIN);
+        }
+        let unique = flags & ONE_PER_PROCESS;
+        if self.channels.iter().any(|channel| channel.has(unique)) {
+            return Err(EBUSY);
+        }
+        Ok(())
+    }
+
     /// Sees to it that there is room for another client process.
     fn make_room_for(&mut self, key: &ClientKey) -> Result {
         let is_remote = |client: &&Client| matches!(client.key, ClientKey::There { .. });
@@ -955,6 +992,12 @@ impl Client {
         }
         Left::Channel
     }
+}
+
+/// Where the process with that number, in the initial pid namespace, is in a node's table, or would be:
+/// it is sorted, so that a listing finds its place again without going through all.
+fn place_of(processes: &[Entry], number: i32) -> usize {
+    processes.partition_point(|entry| entry.process.pid.number() < number)
 }
 
 /// The bytes of a reply that the client has room for.

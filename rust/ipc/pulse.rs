@@ -11,6 +11,7 @@ use super::{
         Channel,
         Room, //
     },
+    priority::Lender,
     process::Process, //
 };
 use crate::{
@@ -29,6 +30,8 @@ use kernel::{
 pub(crate) struct Pulse {
     /// On Neutrino's scale.
     pub(crate) priority: i16,
+    /// Who has chosen it.
+    pub(crate) lender: Lender,
     /// A program's own are not negative.
     pub(crate) code: i8,
     /// What the code is about.
@@ -39,9 +42,10 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     /// A client wants to leave whose message was received as `rcvid`.
-    pub(super) fn unblock(rcvid: i32, scoid: i32, priority: i16) -> Self {
+    pub(super) fn unblock(rcvid: i32, scoid: i32, (priority, lender): (i16, Lender)) -> Self {
         Self {
             priority,
+            lender,
             code: uapi::QNET_PULSE_UNBLOCK,
             value: i64::from(rcvid),
             scoid,
@@ -52,6 +56,7 @@ impl Pulse {
     pub(super) fn disconnect(scoid: i32) -> Self {
         Self {
             priority: priority::ORDINARY,
+            lender: Lender::Here,
             code: uapi::QNET_PULSE_DISCONNECT,
             value: 0,
             scoid,
@@ -62,6 +67,7 @@ impl Pulse {
     pub(super) fn thread_death(tid: i32) -> Self {
         Self {
             priority: priority::ORDINARY,
+            lender: Lender::Here,
             code: uapi::QNET_PULSE_THREADDEATH,
             value: i64::from(tid),
             scoid: -1,
@@ -72,6 +78,7 @@ impl Pulse {
     pub(super) fn coid_death(coid: i32) -> Self {
         Self {
             priority: priority::ORDINARY,
+            lender: Lender::Here,
             code: uapi::QNET_PULSE_COIDDEATH,
             value: i64::from(coid),
             scoid: -1,

@@ -19,14 +19,16 @@ use crate::{
         },
         lock::SpinLockBh,
         new_spinlock_bh,
-        pid::Pid, //
+        pid::Pid,
+        signal, //
     },
     node::Node,
     proto::{
         kif::rights::{
             self,
             Access,
-            NO_ID, //
+            NO_ID,
+            ROOT, //
         },
         wire::kif::{
             Credentials,
@@ -81,12 +83,13 @@ impl Claim {
             sgid: said.sgid,
         };
         let users = &node.users;
+        let ids = ids.map(|uid| users.uid_from(uid), |gid| users.gid_from(gid));
         Self {
-            ids: ids.map(|uid| users.uid_from(uid), |gid| users.gid_from(gid)),
+            ids,
             ngroups: said.ngroups,
             groups: said.groups.map(|gid| users.gid_from(gid)),
             sid: said.sid,
-            is_root: rights::is_root(&said),
+            is_root: rights::is_root(&said, ids.euid),
         }
     }
 
@@ -224,18 +227,23 @@ fn stands_above(node: &Node, access: &Access, power: Power) -> bool {
 
 /// Whether the calling process may signal the process `target`, or send it a pulse. Process context.
 ///
-/// Errors: `EPERM`; `ESRCH` when it is gone.
+/// Errors: `EPERM`, or what a security module says; `ESRCH` when it is gone.
 pub(crate) fn caller_may_signal(target: &Pid) -> Result {
     if target.is_caller() {
         return Ok(());
     }
+    signal::caller_may_signal(target)
+}
+
+/// Whether somebody of this node who had these credentials may signal the process `target`, or send
+/// it a pulse. As where a program has asked for signals of its own (`F_SETOWN`), root may, and a
+/// capability that was there at that time is not asked for. Legal in softirq.
+///
+/// Errors: `EPERM`; `ESRCH` when the process is gone.
+pub(super) fn cred_may_signal(cred: &Cred, target: &Pid) -> Result {
     let theirs = Cred::of_process(target).ok_or(ESRCH)?;
-    let mine = Cred::of_caller().ids().users();
-    let theirs_are = theirs.ids().users();
-    // The capability is asked for last, because asking leaves traces.
-    if rights::may_signal(&mine, false, &theirs_are)
-        || rights::may_signal(&mine, theirs.user_ns().allows(Power::Kill), &theirs_are)
-    {
+    let mine = cred.ids();
+    if rights::may_signal(&mine.users(), mine.euid == ROOT, &theirs.ids().users()) {
         Ok(())
     } else {
         Err(EPERM)

@@ -17,7 +17,10 @@ use super::{
     Channel, //
 };
 use crate::{
-    knet::pid::Pid,
+    knet::{
+        pid::Pid,
+        skb::TxSkb, //
+    },
     node::Node,
     proto::wire::{
         errno,
@@ -71,12 +74,11 @@ fn show_sent(node: &Node, transaction: &Transaction) {
     show(node, client, server, &message, data);
 }
 
-/// Shows the answer to a message that was shown. No lock may be held.
+/// What shows the answer to a message that was shown, should it be the one that counts. No lock may be
+/// held.
 #[cold]
-pub(super) fn answered(transaction: &Transaction, handle: u32, outcome: &Outcome) {
-    let Some((client, server, _)) = ends(transaction) else {
-        return;
-    };
+pub(super) fn answer(transaction: &Transaction, handle: u32, outcome: &Outcome) -> Option<TxSkb> {
+    let (client, server, _) = ends(transaction)?;
     let (message, data) = match outcome {
         Outcome::Reply {
             status,
@@ -101,13 +103,12 @@ pub(super) fn answered(transaction: &Transaction, handle: u32, outcome: &Outcome
             (error, &[][..])
         }
         // The sender gave up by itself, which no message tells.
-        Outcome::Abandoned(_) | Outcome::Busy | Outcome::Again { .. } => return,
+        Outcome::Abandoned(_) | Outcome::Busy | Outcome::Again { .. } => return None,
     };
-    show(transaction.node(), server, client, &message, data);
+    frame(transaction.node(), server, client, &message, data)
 }
 
-/// Shows a pulse of the process `from` that is about to be queued, if somebody looks. No lock may be
-/// held.
+/// Shows a pulse of the process `from` that was queued, if somebody looks. No lock may be held.
 pub(super) fn pulsed(node: &Node, from: &Pid, channel: &Channel, pulse: &Pulse) {
     if node.is_tapped() {
         show_pulse(node, from, channel, pulse);
@@ -154,6 +155,12 @@ fn shown(payload: &Payload) -> &[u8] {
 }
 
 fn show(node: &Node, from: &Pid, to: &Pid, message: &Message, data: &[u8]) {
+    if let Some(frame) = frame(node, from, to, message, data) {
+        node.show(frame);
+    }
+}
+
+fn frame(node: &Node, from: &Pid, to: &Pid, message: &Message, data: &[u8]) -> Option<TxSkb> {
     let pids = node.wire_pids();
-    node.show(from.nr_in(&pids), to.nr_in(&pids), message, data);
+    node.shown(from.nr_in(&pids), to.nr_in(&pids), message, data)
 }

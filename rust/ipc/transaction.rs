@@ -11,6 +11,7 @@ use super::{
         Room, //
     },
     connection::Connection,
+    priority::Lender,
     process::Whose,
     pulse::Pulse,
     requests::{
@@ -503,6 +504,15 @@ impl Transaction {
         matches!(self.client, Client::Thread { .. })
     }
 
+    /// Its priority, and who has chosen that.
+    pub(crate) fn priority(&self) -> (i16, Lender) {
+        let lender = match self.is_local() {
+            true => Lender::Here,
+            false => Lender::There,
+        };
+        (self.sender.priority, lender)
+    }
+
     /// Taps were shown it under this handle.
     pub(super) fn is_shown_as(&self, handle: u32) {
         self.shown.store(handle, Relaxed);
@@ -636,10 +646,12 @@ impl Transaction {
     /// Decides the outcome, if nobody has yet, and wakes the sender if it is a thread of this node.
     /// Legal in softirq.
     pub(crate) fn finish(&self, event: Event, outcome: Outcome) -> Result<(), TooLate> {
-        let shown = self.shown.load(Relaxed);
-        if shown != 0 && event != Event::Abandon && !self.is_finished() {
-            super::tap::answered(self, shown, &outcome);
-        }
+        let shown = match self.shown.load(Relaxed) {
+            0 => None,
+            // Who gives up by itself sends nothing.
+            _ if event == Event::Abandon => None,
+            handle => super::tap::answer(self, handle, &outcome),
+        };
         let (payload, asked) = {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(event)?;
@@ -650,6 +662,9 @@ impl Transaction {
             (inner.payload.take(), asked)
         };
         drop(payload);
+        if let Some(frame) = shown {
+            self.node().show(frame);
+        }
         if let (Some(rcvid), Some(channel)) = (asked, self.channel()) {
             channel.withdraw_unblock(rcvid);
         }
@@ -914,7 +929,7 @@ impl Transaction {
             inner.server_told = true;
             inner.rcvid
         };
-        let pulse = Pulse::unblock(rcvid, self.scoid(), self.sender.priority);
+        let pulse = Pulse::unblock(rcvid, self.scoid(), self.priority());
         if let Err(error) = channel.queue_pulse(pulse, Room::Own) {
             self.node().stats.count(Counter::PulsesLost);
             self.inner.lock().server_told = false;

@@ -122,6 +122,11 @@ impl Cred {
         unsafe { bindings::qnet_helper_is_current_cred(self.0.as_ptr()) }
     }
 
+    /// Where they are in memory: no others are there as long as these are held.
+    pub(crate) fn place(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
     /// Users and groups.
     pub(crate) fn ids(&self) -> Ids {
         let mut ids = bindings::qnet_ids::default();
@@ -149,19 +154,19 @@ impl Cred {
         }
     }
 
-    /// The user namespace in which they count.
-    pub(crate) fn user_ns(&self) -> UserNs {
-        // INVARIANT: The helper takes a reference.
-        // SAFETY: `self` holds the credentials, and they have a namespace.
-        UserNs(unsafe {
-            NonNull::new_unchecked(bindings::qnet_helper_cred_user_ns(self.0.as_ptr()))
-        })
-    }
-
     /// Whether they count in `ns` or below it.
     pub(crate) fn is_within(&self, ns: &UserNs) -> bool {
         // SAFETY: Both are held.
         unsafe { bindings::qnet_helper_cred_is_within(self.0.as_ptr(), ns.0.as_ptr()) }
+    }
+}
+
+impl Clone for Cred {
+    fn clone(&self) -> Self {
+        // SAFETY: `self` holds them.
+        unsafe { bindings::qnet_helper_get_cred(self.0.as_ptr()) };
+        // INVARIANT: The reference was just taken.
+        Self(self.0)
     }
 }
 
@@ -170,6 +175,13 @@ impl Drop for Cred {
         // SAFETY: By the invariant the reference is ours.
         unsafe { bindings::qnet_helper_put_cred(self.0.as_ptr()) }
     }
+}
+
+/// Whether the caller's credentials are at that place in memory. Process context.
+#[inline]
+pub(crate) fn is_callers(place: usize) -> bool {
+    // SAFETY: The helper only compares.
+    unsafe { bindings::qnet_helper_is_current_cred(place as *const bindings::cred) }
 }
 
 /// Whether the caller is in the group `gid`. Process context.
@@ -191,8 +203,6 @@ pub(crate) enum Power {
     Chown,
     /// To connect to a channel in spite of its mode.
     Connect,
-    /// To signal processes of others.
-    Kill,
     /// To have more than a user may have.
     Exceed,
 }
@@ -265,7 +275,6 @@ impl UserNs {
         let what = match power {
             Power::Chown => bindings::qnet_capability_QNET_MAY_CHOWN,
             Power::Connect => bindings::qnet_capability_QNET_MAY_CONNECT,
-            Power::Kill => bindings::qnet_capability_QNET_MAY_KILL,
             Power::Exceed => bindings::qnet_capability_QNET_MAY_EXCEED,
         };
         // SAFETY: `self` holds it.
@@ -296,7 +305,6 @@ mod tests {
         let theirs = Cred::of_process(&init).ok_or(ESRCH)?;
         assert!(!theirs.is_of_caller());
         assert_eq!(theirs.ids().users().real, 0);
-        assert!(theirs.user_ns().has(0, 0));
         let mut none = [7; 2];
         let all = mine.groups(0, &mut none);
         assert_eq!(mine.groups(all, &mut none[..0]), all);
@@ -316,7 +324,7 @@ mod tests {
         assert_eq!(ns.numbers(&Ids::NOBODY).euid, 65534);
         assert_eq!(ns.numbers(&Ids::NOBODY).sgid, 65534);
         assert!(!ns.has(NO_ID, 0) && !ns.has(0, NO_ID));
-        assert!(ns.allows(Power::Kill) && ns.allows(Power::Chown));
+        assert!(ns.allows(Power::Chown));
         assert!(ns.allows(Power::Connect) && ns.allows(Power::Exceed));
     }
 }

@@ -78,6 +78,19 @@ impl Pid {
         unsafe { bindings::qnet_helper_pid_is_in(self.0.as_ptr(), pids.0.as_ptr()) }
     }
 
+    /// The same for the caller's pid namespace. Process context.
+    #[inline]
+    pub(crate) fn is_in_callers(&self) -> bool {
+        // SAFETY: `self` holds it; the helper only compares.
+        unsafe { bindings::qnet_helper_pid_is_in_current(self.0.as_ptr()) }
+    }
+
+    /// Whether it is the first process of a pid namespace, initial or not.
+    pub(crate) fn is_init(&self) -> bool {
+        // SAFETY: `self` holds it; the helper only looks at its numbers.
+        unsafe { bindings::qnet_helper_pid_is_init(self.0.as_ptr()) }
+    }
+
     /// Whether both are the same process.
     #[inline]
     pub(crate) fn same(&self, other: &Pid) -> bool {
@@ -183,11 +196,12 @@ mod tests {
         let found = Pid::from_nr(me.nr()).ok_or(ESRCH)?;
         assert!(found.same(&me) && found.same(&found.clone()));
         assert!(found.is_caller());
-        assert!(me.is_in(&pids));
+        assert!(me.is_in(&pids) && me.is_in_callers());
         assert_eq!(found.number(), me.number());
         assert!(Pid::from_nr(-1).is_none() && Pid::from_nr(0).is_none());
         let init = Pid::from_nr(1).ok_or(ESRCH)?;
         assert!(!init.is_caller());
+        assert!(init.is_init() && !me.is_init());
         Ok(())
     }
 }

@@ -97,6 +97,14 @@ impl Drop for Thread {
     }
 }
 
+/// The calling thread's own priority as Neutrino counts: without what the waiters of a mutex lend to
+/// it for as long as it has that. Process context.
+pub(crate) fn caller_own_priority() -> i16 {
+    // CAST: It is 1 to 119.
+    // SAFETY: It has no preconditions.
+    unsafe { bindings::qnet_helper_current_own() as i16 }
+}
+
 /// How far the calling thread may go by its resource limits. Process context.
 pub(crate) fn caller_limits() -> Limits {
     // SAFETY: They have no preconditions.
@@ -130,6 +138,7 @@ mod tests {
             me.schedule(&Scheduled { sched: lent, ..own })?;
             assert_eq!(me.scheduled().sched, lent);
             assert_eq!(caller_priority(), priority);
+            assert_eq!(caller_own_priority(), priority);
         }
         me.schedule(&own)?;
         assert_eq!(me.scheduled(), own);

@@ -56,3 +56,12 @@ pub(crate) fn send(pid: &Pid, tid: Option<i32>, info: &Info) -> Result {
         )
     })
 }
+
+/// Whether the caller may signal a process: the kernel's own answer, which security modules have a
+/// say in. Process context.
+///
+/// Errors: `EPERM`, or what a security module says; `ESRCH` when it is gone.
+pub(crate) fn caller_may_signal(pid: &Pid) -> Result {
+    // SAFETY: `pid` is held.
+    to_result(unsafe { bindings::qnet_helper_may_signal(pid.as_ptr()) })
+}

@@ -148,14 +148,14 @@ impl WaitQueue {
         }
     }
 
-    /// How many threads wait. Any context.
+    /// How many threads wait; more than 256 are not counted. Any context.
     pub(crate) fn waiters(&self) -> u32 {
         // SAFETY: `head` was initialised.
         unsafe { bindings::qnet_helper_waiters(self.head.get()) }
     }
 
-    /// The `n`th of the threads that wait, as who is in the pid namespace `pids` knows it. Any
-    /// context.
+    /// The `n`th of the threads that wait, as who is in the pid namespace `pids` knows it; of the
+    /// first 256 only. Any context.
     pub(crate) fn waiter_at(&self, n: u32, pids: &PidNs) -> Option<Waiter> {
         let mut info = bindings::qnet_waiter_info::default();
         // SAFETY: `head` was initialised; `pids` is held.

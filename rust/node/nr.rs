@@ -16,6 +16,8 @@ use super::{
 };
 use crate::{
     knet::{
+        atomic_account,
+        cred::Cred,
         lock::SpinLockBh,
         new_spinlock_bh,
         skb::{
@@ -52,12 +54,16 @@ use kernel::{
 
 /// The most questions of a namespace at a time.
 const MOST: usize = 256;
+/// The most of them of one user: nodes that do not answer must not take everybody's.
+const MOST_OF_A_USER: usize = 32;
 /// How long an answer is waited for, in nanoseconds. A node that lives answers at once.
 const PATIENCE: u64 = 5_000_000_000;
 
 /// A question that waits for its answer.
 struct Question {
     id: u16,
+    /// Who asks.
+    uid: u32,
     peer: Arc<Peer>,
     session: u32,
     answer: Option<Result<u32>>,
@@ -91,9 +97,13 @@ impl Questions {
         })
     }
 
-    fn enter(&self, peer: &Arc<Peer>, session: u32) -> Result<u16> {
+    fn enter(&self, uid: u32, peer: &Arc<Peer>, session: u32) -> Result<u16> {
         let mut inner = self.inner.lock();
-        if inner.questions.len() >= MOST {
+        let his = inner
+            .questions
+            .iter()
+            .filter(|question| question.uid == uid);
+        if inner.questions.len() >= MOST || his.count() >= MOST_OF_A_USER {
             return Err(EAGAIN);
         }
         loop {
@@ -107,11 +117,12 @@ impl Questions {
         inner.questions.push(
             Question {
                 id,
+                uid,
                 peer: peer.clone(),
                 session,
                 answer: None,
             },
-            GFP_ATOMIC,
+            atomic_account(),
         )?;
         Ok(id)
     }
@@ -141,7 +152,9 @@ impl Questions {
                 None => false,
             }
         };
-        self.answered.wake_all();
+        if known {
+            self.answered.wake_all();
+        }
         known
     }
 
@@ -205,7 +218,8 @@ impl Node {
         let peer = self.peer_by_nd(remote).ok_or(EINVAL)?;
         self.find_paths(&peer, deadline)?;
         let session = peer.open()?;
-        let id = self.questions.enter(&peer, session)?;
+        let uid = Cred::of_caller().ids().ruid;
+        let id = self.questions.enter(uid, &peer, session)?;
         let asked = self.ask_peer(&peer, session, id, &fqnn, deadline);
         let answer = asked.and_then(|()| {
             let patience = now_ns().saturating_add(PATIENCE);

@@ -43,13 +43,17 @@ impl Node {
         self.shown.fetch_add(1, Relaxed).wrapping_add(1).max(1)
     }
 
-    /// Shows a message from process `from` to process `to`, with its data. Any context; not under a
-    /// lock. Without memory it is not shown.
-    pub(crate) fn show(&self, from: i32, to: i32, message: &kif::Message, data: &[u8]) {
+    /// The frame that shows a message from process `from` to process `to`, with its data. Any context.
+    /// `None` without memory.
+    pub(crate) fn shown(
+        &self,
+        from: i32,
+        to: i32,
+        message: &kif::Message,
+        data: &[u8],
+    ) -> Option<TxSkb> {
         let length = message.fixed_len() + data.len();
-        let Ok(size) = u32::try_from(length) else {
-            return;
-        };
+        let size = u32::try_from(length).ok()?;
         let header = Header {
             ptype: PacketType::User,
             flags: Flags::WHOLE,
@@ -73,10 +77,13 @@ impl Node {
                 true
             })
         });
-        if let Ok(frame) = frame {
-            let _ = self
-                .home
-                .with(|net| TxSkb::show(frame, net, uapi::ETH_P_QNET));
-        }
+        frame.ok()
+    }
+
+    /// Shows a frame. Any context; not under a lock.
+    pub(crate) fn show(&self, frame: TxSkb) {
+        let _ = self
+            .home
+            .with(|net| TxSkb::show(frame, net, uapi::ETH_P_QNET));
     }
 }

@@ -158,17 +158,6 @@ struct user_namespace *qnet_helper_current_user_ns(void)
 }
 
 /**
- * qnet_helper_cred_user_ns() - the user namespace of credentials
- * @cred: the credentials
- *
- * Return: the namespace, with a reference.
- */
-struct user_namespace *qnet_helper_cred_user_ns(const struct cred *cred)
-{
-	return get_user_ns(cred->user_ns);
-}
-
-/**
  * qnet_helper_get_user_ns() - take a reference
  * @ns: the namespace
  */
@@ -262,8 +251,6 @@ bool qnet_helper_may(struct user_namespace *ns, enum qnet_capability what)
 		return ns_capable(ns, CAP_CHOWN);
 	case QNET_MAY_CONNECT:
 		return ns_capable(ns, CAP_DAC_OVERRIDE);
-	case QNET_MAY_KILL:
-		return ns_capable(ns, CAP_KILL);
 	case QNET_MAY_EXCEED:
 		/* A limit that is met is no attempt to break a rule. */
 		return ns_capable_noaudit(ns, CAP_SYS_RESOURCE);

@@ -205,11 +205,17 @@ enum qnet_signal_kind qnet_helper_pending_signal(void)
 	return handler ? QNET_SIGNAL_HANDLER : QNET_SIGNAL_OTHER;
 }
 
+/*
+ * The most threads of a queue that are told of: interrupts are off meanwhile,
+ * and who asks needs no privilege.
+ */
+#define QNET_MOST_WAITERS	256
+
 /**
  * qnet_helper_waiters() - count the threads in qnet_helper_wait()
  * @wq: the queue
  *
- * Return: how many there are.
+ * Return: how many there are, up to QNET_MOST_WAITERS.
  */
 unsigned int qnet_helper_waiters(struct wait_queue_head *wq)
 {
@@ -218,8 +224,11 @@ unsigned int qnet_helper_waiters(struct wait_queue_head *wq)
 	unsigned long flags;
 
 	spin_lock_irqsave(&wq->lock, flags);
-	list_for_each_entry(entry, &wq->head, entry)
+	list_for_each_entry(entry, &wq->head, entry) {
 		count += entry->func == qnet_wake_waiter;
+		if (count == QNET_MOST_WAITERS)
+			break;
+	}
 	spin_unlock_irqrestore(&wq->lock, flags);
 	return count;
 }
@@ -233,7 +242,7 @@ unsigned int qnet_helper_waiters(struct wait_queue_head *wq)
  *
  * A thread in the queue is alive: it leaves the queue before it goes on.
  *
- * Return: whether there is such a thread.
+ * Return: whether there is such a thread among the first QNET_MOST_WAITERS.
  */
 bool qnet_helper_waiter_at(struct wait_queue_head *wq, unsigned int n,
 			   struct pid_namespace *ns,
@@ -243,6 +252,8 @@ bool qnet_helper_waiter_at(struct wait_queue_head *wq, unsigned int n,
 	bool found = false;
 	unsigned long flags;
 
+	if (n >= QNET_MOST_WAITERS)
+		return false;
 	spin_lock_irqsave(&wq->lock, flags);
 	list_for_each_entry(entry, &wq->head, entry) {
 		if (entry->func != qnet_wake_waiter || n--)
@@ -788,6 +799,28 @@ bool qnet_helper_pid_is_in(const struct pid *pid,
 			   const struct pid_namespace *ns)
 {
 	return pid->numbers[pid->level].ns == ns;
+}
+
+/**
+ * qnet_helper_pid_is_in_current() - the same for the caller's own namespace
+ * @pid: the pid
+ *
+ * Return: whether it was made there.
+ */
+bool qnet_helper_pid_is_in_current(const struct pid *pid)
+{
+	return qnet_helper_pid_is_in(pid, task_active_pid_ns(current));
+}
+
+/**
+ * qnet_helper_pid_is_init() - tell whether a process is the first of a namespace
+ * @pid: the pid
+ *
+ * Return: whether it is the first process of the one that it was made in.
+ */
+bool qnet_helper_pid_is_init(struct pid *pid)
+{
+	return is_child_reaper(pid);
 }
 
 /**

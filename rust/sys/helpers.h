@@ -60,6 +60,7 @@ enum qnet_signal_kind {
 enum qnet_signal_kind qnet_helper_pending_signal(void);
 u64 qnet_helper_siphash(const void *data, size_t len, u64 key0, u64 key1);
 bool qnet_helper_is_administrator(void);
+int qnet_helper_may_signal(struct pid *process);
 int qnet_helper_send_signal(struct pid *process, int tid, int signo, int code,
 			    s64 value, bool caller);
 unsigned int qnet_helper_waiters(struct wait_queue_head *wq);
@@ -290,6 +291,8 @@ struct pid *qnet_helper_current_thread(void);
 struct pid *qnet_helper_find_process(int nr);
 bool qnet_helper_pid_alive(struct pid *pid);
 int qnet_helper_pid_number(struct pid *pid);
+bool qnet_helper_pid_is_in_current(const struct pid *pid);
+bool qnet_helper_pid_is_init(struct pid *pid);
 bool qnet_helper_pid_is_in(const struct pid *pid,
 			   const struct pid_namespace *ns);
 bool qnet_helper_is_current_tgid(const struct pid *pid);
@@ -324,7 +327,6 @@ struct qnet_ids {
 enum qnet_capability {
 	QNET_MAY_CHOWN,
 	QNET_MAY_CONNECT,
-	QNET_MAY_KILL,
 	QNET_MAY_EXCEED,
 };
 
@@ -341,7 +343,6 @@ bool qnet_helper_cred_is_within(const struct cred *cred,
 bool qnet_helper_current_in_group(u32 gid);
 struct user_namespace *qnet_helper_net_user_ns(const struct net *net);
 struct user_namespace *qnet_helper_current_user_ns(void);
-struct user_namespace *qnet_helper_cred_user_ns(const struct cred *cred);
 void qnet_helper_get_user_ns(struct user_namespace *ns);
 void qnet_helper_put_user_ns(struct user_namespace *ns);
 u32 qnet_helper_uid_from(struct user_namespace *ns, u32 number);
@@ -378,6 +379,7 @@ bool qnet_helper_task_is_dead(const struct task_struct *task);
 void qnet_helper_sched_get(struct task_struct *task, struct qnet_sched *s);
 int qnet_helper_sched_set(struct task_struct *task, const struct qnet_sched *s);
 int qnet_helper_current_effective(void);
+int qnet_helper_current_own(void);
 u32 qnet_helper_rlimit_rtprio(void);
 s32 qnet_helper_rlimit_nice(void);
 bool qnet_helper_may_raise(void);

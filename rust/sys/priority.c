@@ -141,6 +141,21 @@ int qnet_helper_current_effective(void)
 }
 
 /**
+ * qnet_helper_current_own() - the caller's own priority as Neutrino counts
+ *
+ * Without what the waiters of a mutex lend to it.
+ *
+ * Return: 1..20 for an ordinary thread (10 at nice 0), 21..119 for a
+ * real-time one.
+ */
+int qnet_helper_current_own(void)
+{
+	if (current->rt_priority)
+		return 20 + current->rt_priority;
+	return clamp(10 - task_nice(current) / 2, 1, 20);
+}
+
+/**
  * qnet_helper_rlimit_rtprio() - how far the caller may go in real time
  *
  * Return: 0 to 99. Where real time is shared out to groups it is 0, because a

@@ -59,6 +59,20 @@ static void qnet_name_sender(struct kernel_siginfo *info, bool caller)
 }
 
 /**
+ * qnet_helper_may_signal() - tell whether the caller may signal a process
+ * @process: the process
+ *
+ * By the rule of kill(), with the security modules and the audit that see that
+ * call. Process context.
+ *
+ * Return: 0, -EPERM or what a security module says, -ESRCH.
+ */
+int qnet_helper_may_signal(struct pid *process)
+{
+	return kill_pid(process, 0, 0);
+}
+
+/**
  * qnet_helper_send_signal() - send a signal to a process or a thread
  * @process: the process
  * @tid: the thread, by its number in the process's own pid namespace, or 0

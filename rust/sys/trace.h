@@ -5,7 +5,8 @@
  *
  * Processes of this machine are shown by their numbers in the initial pid
  * namespace, as tracing shows them; those of other nodes by their numbers
- * there. The contents of messages are not shown.
+ * there. A thread has the number that it calls itself by, in its own pid
+ * namespace. The contents of messages are not shown.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM qnet
@@ -49,7 +50,7 @@ TRACE_EVENT(qnet_send,
 		  __entry->priority, __entry->bytes)
 );
 
-/* A server receives one: on which channel, and from whom, as it is told. */
+/* A server receives one: on which channel, and from whom. */
 TRACE_EVENT(qnet_receive,
 	TP_PROTO(s32 chid, s32 rcvid, u32 nd, s32 pid, s32 tid, s16 priority,
 		 u64 bytes),

@@ -145,8 +145,8 @@ struct qnet_send {
 struct qnet_msg_info {
 	__u32	nd;
 	__u32	srcnd;
-	__s32	pid;
-	__s32	tid;
+	__s32	pid;		/* 0: of this node, without a number here */
+	__s32	tid;		/* 0: of another pid namespace of this node */
 	__s32	chid;
 	__s32	scoid;
 	__s32	coid;
@@ -335,7 +335,7 @@ struct qnet_connection_info {
 	__u32	nd;		/* out */
 	__s32	pid;		/* out */
 	__s32	chid;		/* out */
-	__s32	scoid;		/* out */
+	__s32	scoid;		/* out: the caller's, or -1 */
 	__s32	coid;		/* out: as QNET_IOC_COID said, or -1 */
 	__u32	reserved;
 };
@@ -544,7 +544,7 @@ enum qnet_attr {
 	QNET_A_FLAGS,		/* u32: QNET_CHF_* */
 	QNET_A_MESSAGES,	/* u32: messages that wait to be received */
 	QNET_A_PULSES,		/* u32: pulses that wait to be received */
-	QNET_A_WAITING,		/* u32: threads that wait for a message or a pulse */
+	QNET_A_WAITING,		/* u32: threads that wait for a message or a pulse; 256 of either at most */
 	QNET_A_CLIENT_ND,	/* u32; 0: this node */
 	QNET_A_CLIENT_PID,	/* s32, as QNET_A_PID */
 	QNET_A_TID,		/* s32, as QNET_A_PID */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "pair.h"
@@ -199,6 +200,41 @@ CASE(BOTH, groups_that_changed)
 	ask(&c);
 	WANT(c.info->cred.ngroups, 1);
 	WANT(c.info->cred.grouplist[0], 3333);
+}
+
+/* Past the C library, which changes the ids of all threads. */
+static long thread_becomes(uid_t uid)
+{
+	return syscall(SYS_setresuid, uid, uid, uid);
+}
+
+/* Who the client is, that is who has sent: the other threads may be somebody else. */
+CASE(BOTH, ids_of_the_thread_that_sends)
+{
+	struct client c = { .info = mem(sizeof(*c.info)) };
+	struct actor *worker;
+	struct pair r;
+	int rcvid;
+
+	c.pair = pair_up(0);
+	worker = thread_of(c.pair.client);
+	r = c.pair;
+	r.client = worker;
+	works(&c.pair);
+	c.scoid = c.pair.info->scoid;
+	WANT(CALL(worker, thread_becomes, 1000), 0);
+	rcvid = hold(&r);
+	WANT(r.info->scoid, c.scoid);
+	ask(&c);
+	WANT(c.info->cred.euid, 1000);
+	HOLDS(r.info->flags & _NTO_MI_NET_CRED_DIRTY);
+	answer(&r, rcvid, 0);
+	/* Asked for later, it is still who has sent. */
+	ask(&c);
+	WANT(c.info->cred.euid, 1000);
+	works(&c.pair);
+	ask(&c);
+	WANT(c.info->cred.euid, 0);
 }
 
 CASE(LOCAL, root_is_root)

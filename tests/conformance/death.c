@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "pair.h"
 
@@ -46,6 +47,19 @@ ROWS(BOTH, connection_to_an_ended_server_is_dead, ways)
 	FAILS(p.client, EBADF, MsgSend, p.coid, "x", 1, NULL, 0);
 	FAILS(p.client, EBADF, MsgSendPulse, p.coid, -1, 1, 1);
 	WANT(CALL(p.client, ConnectDetach, p.coid), 0);
+}
+
+/* The same when nothing is left of it at all, and for who could not signal it. */
+CASE(BOTH, pulse_to_a_server_that_was_reaped)
+{
+	struct pair p = pair_up(0);
+
+	works(&p);
+	kill_process(p.server);
+	WANT(waitpid(pid_of(p.server), NULL, 0), pid_of(p.server));
+	FAILS(p.client, EBADF, MsgSendPulse, p.coid, -1, 1, 1);
+	WANT(CALL(p.client, setuid, 1000), 0);
+	FAILS(p.client, EBADF, MsgSendPulse, p.coid, -1, 1, 1);
 }
 
 CASE(BOTH, server_ends_with_several_blocked)

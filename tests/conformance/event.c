@@ -232,6 +232,66 @@ CASE(LOCAL, dead_client_is_ESRCH)
 	FAILS(p.server, ESRCH, MsgDeliverEvent, rcvid, event);
 }
 
+/* No event does in the client's name what the client may not do: the kill rule is not gone round. */
+CASE(LOCAL, pulse_to_a_server_that_the_client_may_not_signal)
+{
+	struct actor *friend = process_on(SERVER), *client = process_on(CLIENT);
+	struct pair roots, friends;
+	struct sigevent *event = new_event();
+	int rcvid;
+
+	WANT(CALL(client, setuid, 1000), 0);
+	WANT(CALL(friend, setuid, 1000), 0);
+	roots = pair_of(process_on(SERVER), client, 0);
+	friends = pair_of(friend, client, 0);
+	SIGEV_PULSE_INIT(event, roots.coid, 10, 1, 1);
+	FAILS(client, EPERM, MsgSendPulse, roots.coid, 10, 1, 1);
+	FAILS(client, EPERM, MsgDeliverEvent, 0, event);
+	FAILS(client, EPERM, MsgVerifyEvent, 0, event);
+	rcvid = hold(&friends);
+	FAILS(friend, EPERM, MsgDeliverEvent, rcvid, event);
+	FAILS(friend, EPERM, MsgVerifyEvent, rcvid, event);
+	answer(&friends, rcvid, 0);
+	nothing_queued(&roots);
+}
+
+CASE(LOCAL, pulse_to_a_server_that_the_client_may_signal)
+{
+	int rcvid;
+	struct pair p = subscribe(&moments[1], &rcvid), other = pair_of(process_on(SERVER), p.client, 0);
+	struct sigevent *event = new_event();
+
+	SIGEV_PULSE_INIT(event, other.coid, 10, 17, 1);
+	WANT(CALL(p.server, MsgDeliverEvent, rcvid, event), 0);
+	receive_pulse(&other, 17);
+}
+
+/* As after an exec that changes ids: who gave the event away could not signal who is there now. */
+CASE(LOCAL, signal_to_a_client_that_has_become_somebody_else)
+{
+	struct actor *server = process_on(SERVER), *client = process_on(CLIENT);
+	struct sigevent *event = new_event();
+	struct pair p;
+	int rcvid;
+
+	count_signal(client, SIGUSR1, 0);
+	WANT(CALL(client, setresuid, 1000, 1000, 0), 0);
+	p = pair_of(server, client, 0);
+	rcvid = hold(&p);
+	answer(&p, rcvid, 0);
+	SIGEV_SIGNAL_INIT(event, SIGUSR1);
+	WANT(CALL(server, MsgDeliverEvent, rcvid, event), 0);
+	await_signals(client, 1);
+	WANT(CALL(client, setresuid, 0, 0, 0), 0);
+	FAILS(server, EPERM, MsgDeliverEvent, rcvid, event);
+	FAILS(server, EPERM, MsgVerifyEvent, rcvid, event);
+	/* Who sends anew gives away anew. */
+	rcvid = hold(&p);
+	answer(&p, rcvid, 0);
+	WANT(CALL(server, MsgDeliverEvent, rcvid, event), 0);
+	await_signals(client, 2);
+}
+
 struct number {
 	const char *name;
 	int value;

@@ -49,6 +49,24 @@ CASE(BOTH, child_is_a_client_of_its_own)
 	answer(&q, rcvid, 0);
 }
 
+/* ConnectServerInfo tells each its own scoid. */
+CASE(LOCAL, server_info_of_a_child)
+{
+	struct pair p = inheritable(0, 0), q;
+	struct _server_info *info = mem(sizeof(*info));
+	int scoid;
+
+	works(&p);
+	scoid = p.info->scoid;
+	q = of_child(&p);
+	works(&q);
+	WANT(CALL(q.client, ConnectServerInfo, 0, q.coid, info), q.coid);
+	WANT(info->scoid, q.info->scoid);
+	WANT(info->pid, pid_of(p.server));
+	WANT(CALL(p.client, ConnectServerInfo, 0, p.coid, info), p.coid);
+	WANT(info->scoid, scoid);
+}
+
 CASE(BOTH, parent_and_child_are_blocked_at_once)
 {
 	struct pair p = inheritable(0, 0), q = of_child(&p);

@@ -165,6 +165,38 @@ CASE(BOTH, stop_and_continue_after_a_time_out)
 	works(&p);
 }
 
+/* Whether the signal is pending; then it is taken. */
+static long take_signal(int number)
+{
+	const struct timespec now = { 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	return sigtimedwait(&set, NULL, &now) == number;
+}
+
+/* A signal that is on its way is not sent again when its sender is stopped meanwhile. */
+CASE(REMOTE, stop_and_continue_while_a_signal_travels)
+{
+	struct pair p = pair_up(0);
+	int number = SIGRTMIN;
+
+	WANT(CALL(p.server, mask, number), 0);
+	works(&p);
+	HOLDS(world_link(false));
+	BEGIN(p.client, SignalKill, p.nd, pid_of(p.server), 0, number, SI_QUEUE, 1);
+	await_blocked(p.client);
+	signal_process(p.client, SIGSTOP);
+	await_state(p.client, 'T');
+	signal_process(p.client, SIGCONT);
+	FINISH_FAILS(p.client, EINTR);
+	HOLDS(world_link(true));
+	works(&p);
+	WANT(CALL(p.server, take_signal, number), 1);
+	WANT(CALL(p.server, take_signal, number), 0);
+}
+
 CASE(BOTH, reply_while_the_client_is_stopped)
 {
 	struct pair p = pair_up(0);

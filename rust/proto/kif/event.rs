@@ -81,6 +81,8 @@ impl Event {
                     to_thread: kind == 3,
                 })
             }
+            // A connection that its process has not named yet is called by no number.
+            4 if id < 0 => Err(Invalid),
             4 => Ok(Event::Pulse {
                 coid: id,
                 priority: match priority {

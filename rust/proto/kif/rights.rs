@@ -14,7 +14,7 @@ use crate::proto::wire::kif::{
 /// What stands for a user or a group that has no number here.
 pub const NO_ID: u32 = u32::MAX;
 /// The number of the user who may do everything, and of his group.
-const ROOT: u32 = 0;
+pub const ROOT: u32 = 0;
 
 /// Whether two ids are one and the same user or group.
 fn same(one: u32, other: u32) -> bool {
@@ -169,7 +169,8 @@ fn everything(id: u32, claim: &Credentials) -> Credentials {
     }
 }
 
-/// Whether a claim that counts as this one is root's.
-pub fn is_root(claim: &Credentials) -> bool {
-    claim.euid == ROOT
+/// Whether a claim that counts as this one is root's. `euid` is the effective user as who he is here:
+/// where nobody is user 0, nobody is root.
+pub fn is_root(claim: &Credentials, euid: u32) -> bool {
+    claim.euid == ROOT && euid != NO_ID
 }

@@ -132,7 +132,7 @@ fn root_of_another_node_is_not_root() {
         claim(99, 99, &[]),
         "its groups are gone with its power"
     );
-    assert!(!is_root(&root));
+    assert!(!is_root(&root, root.euid));
     let user = claim(1000, 100, &[4, 27]);
     assert_eq!(squash.apply(&user), user);
     // Group 0 is root's, whoever is in it.
@@ -155,7 +155,10 @@ fn root_is_root_where_it_is_believed() {
     let squash = Squash { root: 0, any: None };
     let root = claim(0, 0, &[0, 4]);
     assert_eq!(squash.apply(&root), root);
-    assert!(is_root(&root));
+    assert!(is_root(&root, 0));
+    // Root of a user namespace is a user of the one around it.
+    assert!(is_root(&root, 100_000));
+    assert!(!is_root(&root, NO_ID), "no user is called 0 here");
 }
 
 #[test]

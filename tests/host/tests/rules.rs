@@ -6,6 +6,7 @@
 use proptest::prelude::*;
 use qnet_host_tests::proto::kif::{
     connection::{self, Begin},
+    event::{self, Invalid},
     priority,
     transaction::{Event, State, TimeoutStates, TooLate},
 };
@@ -153,4 +154,18 @@ fn a_connect_is_ended_by_its_own_session_and_attempt_only() {
     // Before its session is chosen, no session's end concerns it.
     let (state, _) = State::Idle.begin(5);
     assert_eq!(state.session_ended(3), None);
+}
+
+#[test]
+fn the_pulse_of_an_event_goes_over_a_connection_that_has_a_name() {
+    let pulse = |coid, code, priority| event::Event::new(4, coid, 0, code, priority);
+    let side_channel = 3 | 0x4000_0000;
+    for coid in [0, 3, side_channel] {
+        assert!(pulse(coid, 1, 10).is_ok(), "{coid}");
+    }
+    for coid in [-1, i32::MIN] {
+        assert_eq!(pulse(coid, 1, 10), Err(Invalid));
+    }
+    assert_eq!(pulse(3, -1, 10), Err(Invalid));
+    assert_eq!(pulse(3, 1, 0), Err(Invalid));
 }

@@ -205,7 +205,19 @@ fn cell<T: ToString>(value: Option<T>) -> String {
 /// What a process runs. It may be gone by now.
 fn command_of(pid: i32) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    Some(name.trim_end().to_owned())
+    Some(harmless(name.trim_end()))
+}
+
+/// A name that a program has chosen for itself, without what would mean something to a terminal.
+fn harmless(name: &str) -> String {
+    let mut shown = String::new();
+    for letter in name.chars() {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -225,6 +237,13 @@ mod tests {
         assert_eq!(end(0, Some("devb")).cell(), "7 devb");
         assert_eq!(end(0, None).cell(), "7");
         assert_eq!(end(0x1_0002, None).cell(), "7 on nd 0x10002");
+    }
+
+    #[test]
+    fn names_do_nothing_to_a_terminal() {
+        assert_eq!(harmless("devb-\u{e9}"), "devb-\u{e9}");
+        assert_eq!(harmless("a\x1b[2J\rb"), "a\\u{1b}[2J\\rb");
+        assert_eq!(harmless("\u{9b}m\x7f"), "\\u{9b}m\\u{7f}");
     }
 
     #[test]

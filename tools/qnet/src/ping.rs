@@ -66,9 +66,29 @@ struct Summary {
     round_trips_us: Vec<Option<f64>>,
 }
 
+/// One round trip, when there is no end at which to sum up.
+#[derive(Debug, Serialize)]
+struct Single {
+    n: u32,
+    /// None for one that was not answered.
+    round_trip_us: Option<f64>,
+}
+
+impl Single {
+    fn new(n: u32, result: &Result<Duration, Error>) -> Self {
+        Self {
+            n,
+            round_trip_us: result.as_ref().ok().copied().map(micros),
+        }
+    }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
 impl Summary {
     fn new(node: String, nd: u32, round_trips: &[Option<Duration>]) -> Self {
-        let micros = |time: Duration| time.as_secs_f64() * 1e6;
         let answered: Vec<_> = round_trips.iter().flatten().copied().map(micros).collect();
         let sum: f64 = answered.iter().sum();
         Self {
@@ -110,8 +130,14 @@ pub(crate) fn run(request: &Request, json: bool) -> Result<(), Problem> {
     let mut round_trips = Vec::new();
     for n in 1.. {
         let result = round_trip(node);
-        if !json {
-            show::line(&line(&request.node, n, &result))?;
+        let is_read = match (json, request.count) {
+            (false, _) => show::line_if_read(&line(&request.node, n, &result))?,
+            (true, 0) => show::json_line(&Single::new(n, &result))?,
+            // All of them come with the summary.
+            (true, _) => true,
+        };
+        if !is_read {
+            return Ok(());
         }
         if request.count != 0 {
             round_trips.push(result.ok());
@@ -202,6 +228,14 @@ mod tests {
         let summary = Summary::new("beta".into(), 1, &[None]);
         assert_eq!(summary.to_string(), "beta: 1 sent, 0 answered");
         assert_eq!(summary.avg_us, None);
+    }
+
+    #[test]
+    fn single_ones() {
+        let answered = Single::new(1, &Ok(Duration::from_micros(1500)));
+        assert_eq!((answered.n, answered.round_trip_us), (1, Some(1500.0)));
+        let lost = Single::new(2, &Err(Error::EHOSTDOWN));
+        assert_eq!(lost.round_trip_us, None);
     }
 
     #[test]
