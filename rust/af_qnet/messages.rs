@@ -30,7 +30,10 @@ use crate::{
     },
     knet::{
         msg::Msg,
-        sock::Ready,
+        sock::{
+            of_wait,
+            Ready, //
+        },
         user::UserBuf, //
     },
     proto::kif::transaction::TimeoutStates,
@@ -43,13 +46,12 @@ use kernel::{
 };
 
 /// The flags of `sendmsg()` that are understood: how long to wait is in the deadline, no signal is
-/// ever sent, and each message is a record of its own.
+/// ever sent, and each message is a record of its own, of which all is sent.
 const SEND_FLAGS: u32 =
     bindings::MSG_DONTWAIT | bindings::MSG_NOSIGNAL | bindings::MSG_EOR | bindings::MSG_WAITALL;
-/// Those of `recvmsg()`.
+/// Those of `recvmsg()`. With `MSG_WAITALL`, io_uring would put one record behind another.
 const RECEIVE_FLAGS: u32 = bindings::MSG_DONTWAIT
     | bindings::MSG_NOSIGNAL
-    | bindings::MSG_WAITALL
     | bindings::MSG_TRUNC
     | bindings::MSG_CMSG_CLOEXEC
     | bindings::MSG_CMSG_COMPAT;
@@ -92,6 +94,7 @@ pub(super) fn recvmsg(
     let whole = flags & bindings::MSG_TRUNC != 0;
     let got = match socket.role.as_ref() {
         Some(Role::Connection(connection)) => collect(connection, msg, deadline)?,
+        Some(Role::Channel(_)) if whole => return Err(EOPNOTSUPP),
         Some(Role::Channel(_)) => receive(socket.own_channel()?, msg, deadline)?,
         None => return Err(ENOTCONN),
     };
@@ -148,14 +151,18 @@ fn post(connection: &Arc<Connection>, msg: &Msg<'_>, deadline: Option<u64>) -> R
         coid: post.coid,
         call: Call::new(0, uapi::Send::default()),
     };
-    connection.post(&request, post.cookie)?;
+    connection
+        .post(&request, post.cookie)
+        .map_err(|error| of_wait(error, deadline))?;
     Ok(length)
 }
 
 /// Gets the answer of a message that was sent so.
 fn collect(connection: &Arc<Connection>, msg: &mut Msg<'_>, deadline: Option<u64>) -> Result<Got> {
     let into = msg.buffer()?;
-    let (posted, outcome) = connection.collect(deadline)?;
+    let (posted, outcome) = connection
+        .collect(deadline)
+        .map_err(|error| of_wait(error, deadline))?;
     let mut answer = uapi::Answer {
         cookie: posted.cookie,
         ..uapi::Answer::default()
@@ -185,7 +192,8 @@ fn collect(connection: &Arc<Connection>, msg: &mut Msg<'_>, deadline: Option<u64
     };
     if let Some(error) = failed {
         if !msg.has_room_for::<uapi::Answer>() {
-            return Err(error);
+            // EAGAIN would say that there is no answer.
+            return Err(if error == EAGAIN { ENOBUFS } else { error });
         }
         answer.error = -error.to_errno();
     }
@@ -204,8 +212,16 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
     let into = msg.buffer()?;
     let timeout = until(deadline, uapi::QNET_TIMEOUT_RECEIVE)?;
     channel.process.thread_calls()?;
-    channel.process.lent.give_back_mine();
-    match next(channel, &timeout, false, &into)? {
+    // Who only looks whether there is more goes on with what it has.
+    let waits = deadline != Some(0);
+    if waits {
+        channel.process.lent.give_back_mine();
+    }
+    let next = next(channel, &timeout, false, &into).map_err(|error| of_wait(error, deadline))?;
+    if !waits {
+        channel.process.lent.give_back_mine();
+    }
+    match next {
         Next::Pulse(pulse) => {
             let received = uapi::Received {
                 pulse: pulse_of(&pulse),

@@ -165,7 +165,7 @@ impl Socket for QnetSocket {
             .create_channel(address.sq_flags, Some(bell.clone()))?;
         if self.role.populate(Role::Channel(channel.clone())) {
             // Who has polled the socket before was told that it is hung up.
-            bell.ring(channel.ready());
+            bell.ring(Ready::default());
             Ok(())
         } else {
             channel.destroy(Patience::begin());
@@ -194,7 +194,8 @@ impl Socket for QnetSocket {
             Some(bell.clone()),
         )?;
         if self.role.populate(Role::Connection(connection.clone())) {
-            bell.ring(connection.ready());
+            connection.tell_peer();
+            bell.ring(Ready::default());
             Ok(())
         } else {
             connection.detach();

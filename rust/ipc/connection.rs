@@ -266,6 +266,8 @@ pub(crate) struct Connection {
     clearing: Work<Connection, CLEARING>,
 }
 
+/// After how many nanoseconds of waiting for the way it is looked whether somebody wants it still.
+const CLEARING_SLICE: u64 = 200_000_000;
 /// The number of the work that serves servers.
 const SERVING: u64 = 1;
 /// The number of the work that waits for the way.
@@ -485,11 +487,7 @@ impl Connection {
             pid: server.pid.nr(),
             ..address
         };
-        let connection = Self::to_channel(node, address, channel.clone(), bell, false)?;
-        if let Some(bell) = &connection.bell {
-            bell.peer_is(&channel.process.pid, &channel.maker);
-        }
-        Ok(connection)
+        Self::to_channel(node, address, channel, bell, false)
     }
 
     fn attach_there(node: &Arc<Node>, address: Address, bell: Option<Bell>) -> Result<Arc<Self>> {
@@ -1189,8 +1187,8 @@ impl Connection {
     /// Sends a message without waiting for its answer, which [`collect`](Self::collect) gets. Process
     /// context; it waits until the message is out, or the request's time is over.
     ///
-    /// Errors: as [`send`](Self::send), but for those of the answer; `EMSGSIZE` for more than
-    /// `QNET_POST_MAX` bytes, or room for more.
+    /// Errors: as [`send`](Self::send), but for those of the answer, and `ENOBUFS` in place of `EAGAIN`;
+    /// `EMSGSIZE` for more than `QNET_POST_MAX` bytes, or room for more.
     pub(crate) fn post(self: &Arc<Self>, request: &Request, cookie: u64) -> Result {
         let most = request.message.len().max(request.reply.len());
         if most > uapi::QNET_POST_MAX {
@@ -1198,13 +1196,24 @@ impl Connection {
         }
         let mine = self.of_caller()?;
         trace::Send::trace(|| mine.traced(request));
-        let place = mine.mailbox.place(request.timeout.deadline)?;
-        match &mine.target {
+        if let Some(error) = mine.mailbox.take_failure() {
+            return Err(error);
+        }
+        let place = mine
+            .mailbox
+            .place(request.timeout.deadline, || mine.is_dead())?;
+        let posted = match &mine.target {
             Target::Here { channel, .. } => mine.post_here(channel, request, cookie, place),
             Target::There { peer, pid, chid } => {
                 mine.post_there(peer, *pid, *chid, request, cookie, place)
             }
+        };
+        if posted.is_err() {
+            // Its place is free again.
+            mine.ring();
         }
+        // EAGAIN would say that it is worth while to poll.
+        posted.map_err(|error| if error == EAGAIN { ENOBUFS } else { error })
     }
 
     fn post_here(
@@ -1231,11 +1240,14 @@ impl Connection {
         if let (Err(_), Some(transaction)) = (&queued, kept) {
             self.mailbox.remove(&transaction);
         }
+        let transaction = queued?;
         if self.is_dead() {
-            // Who ended the connection in between may have found nothing in the mailbox.
+            // Who ended the connection in between may have found nothing in the mailbox, and in the
+            // queue.
             self.abandon_posted();
+            channel.forget(&transaction);
         }
-        queued.map(|_| ())
+        Ok(())
     }
 
     fn post_there(
@@ -1261,20 +1273,46 @@ impl Connection {
         };
         let sender = self.sender(&request, u32::from(peer.nd))?;
         let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
+        // From now on others may finish it.
+        transaction.is_posted();
         let handle = self.enter_send(&transaction)?;
         let sent = Posted::new(&transaction, handle, cookie, request).and_then(|posted| {
             place.put(posted.clone())?;
             self.transmit_posted(peer, pid, chid, &posted)
         });
-        if let Err(error) = sent {
-            self.mailbox.remove(&transaction);
-            transaction.leave();
-            self.forget_send(handle);
-            if error == ETIMEDOUT {
-                self.clear_way();
+        match sent {
+            Ok(()) if !self.is_dead() => {
+                if transaction.is_answered() {
+                    // Before it was in the mailbox that rang for nobody.
+                    self.ring();
+                }
+                Ok(())
             }
+            sent => self.unpost(&transaction, handle, sent.err().unwrap_or(EBADF)),
         }
-        sent
+    }
+
+    /// A message to another node could not be sent, or the connection has ended meanwhile, when who
+    /// ended it may have found nothing in the mailbox.
+    fn unpost(
+        self: &Arc<Self>,
+        transaction: &Arc<Transaction>,
+        handle: u32,
+        error: Error,
+    ) -> Result {
+        if !self.mailbox.remove(transaction) && transaction.is_finished() {
+            // Somebody has collected the answer already.
+            return Ok(());
+        }
+        transaction.leave();
+        self.forget_send(handle);
+        if error == ETIMEDOUT {
+            self.clear_way();
+        }
+        match transaction.take_answer() {
+            Some(Outcome::Error(told)) => Err(Error::from_errno(told)),
+            _ => Err(error),
+        }
     }
 
     fn transmit_posted(
@@ -1317,17 +1355,33 @@ impl Connection {
     fn clear_way(self: &Arc<Self>) {
         self.mailbox.block(true);
         // If it waits already, it looks again.
-        let _ = work::enqueue::<_, CLEARING>(self.clone());
+        let _ = work::enqueue_long::<_, CLEARING>(self.clone());
     }
 
-    /// Waits until there is a path to the other node, and room in its session. By the workqueue.
+    /// Waits until there is a path to the other node, and room in its session, or until nobody wants
+    /// that any more. By the workqueue. That there is no path, the next message tells.
     fn wait_for_way(&self) {
-        if let Target::There { peer, .. } = &self.target {
-            // Whatever it is that ends the wait, the next send tells the program.
-            let _ = self
-                .node
-                .find_paths(peer, None)
-                .and_then(|()| peer.wait_for_room(peer.connection(), None));
+        let Target::There { peer, .. } = &self.target else {
+            return;
+        };
+        if let Err(error) = self.node.find_paths(peer, None) {
+            self.mailbox.fail(error);
+            return;
+        }
+        while !self.is_dead() {
+            let until = Some(now_ns().saturating_add(CLEARING_SLICE));
+            // A session that has ended has room for anything.
+            let waited = peer.wait_for_room(peer.connection(), until);
+            if !waited.is_err_and(|error| error == ETIMEDOUT) {
+                return;
+            }
+        }
+    }
+
+    /// The socket is this connection's, and may tell whose the channel is. Process context.
+    pub(crate) fn tell_peer(&self) {
+        if let (Some(bell), Some(channel)) = (&self.bell, self.channel()) {
+            bell.peer_is(&channel.process.pid, &channel.maker);
         }
     }
 
@@ -1340,23 +1394,32 @@ impl Connection {
         deadline: Option<u64>,
     ) -> Result<(Arc<Posted>, Outcome)> {
         let mine = self.of_caller()?;
-        let (posted, outcome) = mine
+        let (posted, outcome, was_full) = mine
             .mailbox
-            .take(deadline, |under_way| {
-                mine.is_dead() || (!under_way && mine.is_cut_off())
-            })?
+            .take(deadline, |under_way| !under_way && mine.is_cut_off())?
             .ok_or(EBADF)?;
         if posted.handle != 0 {
             mine.forget_send(posted.handle);
+        }
+        if was_full {
+            mine.ring();
         }
         Ok((posted, outcome))
     }
 
     /// What the calling process may do without waiting: get an answer, post a message.
     pub(crate) fn ready(&self) -> Ready {
+        if self.owner.is_caller() {
+            return self.ready_of_owner();
+        }
         match self.heir_of_caller() {
             Some(heir) => heir.ready_of_owner(),
-            None => self.ready_of_owner(),
+            // It has sent nothing yet.
+            None => Ready {
+                receive: false,
+                send: true,
+                hung_up: self.channel().is_some_and(|channel| channel.is_destroyed()),
+            },
         }
     }
 
@@ -1374,11 +1437,8 @@ impl Connection {
     pub(super) fn ring(&self) {
         if let Some(bell) = &self.bell {
             self.mailbox.changed();
-            bell.ring(Ready {
-                receive: true,
-                send: true,
-                hung_up: true,
-            });
+            // What it is may be another process's.
+            bell.ring(Ready::default());
         }
     }
 

@@ -82,6 +82,12 @@ struct Inner {
     promised: usize,
 }
 
+impl Inner {
+    fn is_full(&self) -> bool {
+        self.posted.len() + self.promised >= MOST
+    }
+}
+
 /// The messages of a connection for whose answers no thread waits.
 #[pin_data]
 pub(crate) struct Mailbox {
@@ -92,6 +98,8 @@ pub(crate) struct Mailbox {
     came: WaitQueue,
     /// 1: the way to the other node was blocked when somebody wanted to send.
     blocked: Atomic<u32>,
+    /// Why there is no way, as a Linux error number, negative; 0: the next message tries it.
+    failure: Atomic<i32>,
 }
 
 /// The place of one message in a mailbox.
@@ -102,18 +110,21 @@ impl Place<'_> {
     ///
     /// Errors: `ENOMEM`.
     pub(super) fn put(self, posted: Arc<Posted>) -> Result {
-        self.0
-            .inner
-            .lock()
-            .posted
-            .push(posted, atomic_account())
-            .map_err(Error::from)
+        {
+            let mut inner = self.0.inner.lock();
+            inner.posted.push(posted, atomic_account())?;
+            inner.promised -= 1;
+        }
+        // The place is taken.
+        core::mem::forget(self);
+        Ok(())
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.inner.lock().promised -= 1;
+        self.0.came.wake_all();
     }
 }
 
@@ -127,15 +138,23 @@ impl Mailbox {
             }),
             came <- WaitQueue::new(),
             blocked: Atomic::new(0),
+            failure: Atomic::new(0),
         })
     }
 
     /// Waits for a place for one message more, until `deadline`. Process context.
     ///
-    /// Errors: `ETIMEDOUT`, `EINTR`.
-    pub(super) fn place(&self, deadline: Option<u64>) -> Result<Place<'_>> {
+    /// Errors: `EBADF` when `is_dead` says that the connection is, `ETIMEDOUT`, `EINTR`.
+    pub(super) fn place(
+        &self,
+        deadline: Option<u64>,
+        is_dead: impl Fn() -> bool,
+    ) -> Result<Place<'_>> {
         let mut inner = self.inner.lock();
-        while inner.posted.len() + inner.promised >= MOST {
+        while inner.is_full() {
+            if is_dead() {
+                return Err(EBADF);
+            }
             match self.came.wait(&mut inner, deadline) {
                 Wait::Woken => {}
                 Wait::TimedOut => return Err(ETIMEDOUT),
@@ -146,8 +165,8 @@ impl Mailbox {
         Ok(Place(self))
     }
 
-    /// Takes a message out again that could not be sent. Process context.
-    pub(super) fn remove(&self, transaction: &Arc<Transaction>) {
+    /// Takes a message out again that could not be sent; says whether it was there. Process context.
+    pub(super) fn remove(&self, transaction: &Arc<Transaction>) -> bool {
         let removed = {
             let mut inner = self.inner.lock();
             let place = inner
@@ -156,29 +175,30 @@ impl Mailbox {
                 .position(|posted| Arc::ptr_eq(&posted.transaction, transaction));
             place.and_then(|place| inner.posted.remove(place).ok())
         };
-        drop(removed);
         self.came.wake_all();
+        removed.is_some()
     }
 
     /// Waits for an answer until `deadline`, and takes it: of several that to the message which was
     /// sent first. `None` when there is none and `over`, which is told whether messages are under way,
-    /// says that nothing more will come. Process context.
+    /// says that nothing more will come. Says with it whether the mailbox was full. Process context.
     ///
     /// Errors: `ETIMEDOUT`, `EINTR`.
     pub(super) fn take(
         &self,
         deadline: Option<u64>,
         over: impl Fn(bool) -> bool,
-    ) -> Result<Option<(Arc<Posted>, Outcome)>> {
-        let taken = {
+    ) -> Result<Option<(Arc<Posted>, Outcome, bool)>> {
+        let (taken, was_full) = {
             let mut inner = self.inner.lock();
             loop {
                 let place = inner
                     .posted
                     .iter()
                     .position(|posted| posted.transaction.is_answered());
+                let was_full = inner.is_full();
                 if let Some(posted) = place.and_then(|place| inner.posted.remove(place).ok()) {
-                    break posted;
+                    break (posted, was_full);
                 }
                 if over(!inner.posted.is_empty()) {
                     return Ok(None);
@@ -193,7 +213,7 @@ impl Mailbox {
         // Somebody may wait for its place.
         self.came.wake_all();
         let outcome = taken.transaction.take_answer();
-        Ok(outcome.map(|outcome| (taken, outcome)))
+        Ok(outcome.map(|outcome| (taken, outcome, was_full)))
     }
 
     /// Whether there is an answer, and whether there is room.
@@ -203,8 +223,8 @@ impl Mailbox {
             .posted
             .iter()
             .any(|posted| posted.transaction.is_answered());
-        let room = inner.posted.len() + inner.promised < MOST;
-        (answered, room && self.blocked.load(Relaxed) == 0)
+        let free = self.blocked.load(Relaxed) == 0;
+        (answered, free && !inner.is_full())
     }
 
     /// Wakes who waits for an answer, or for a place. Legal in softirq; no lock may be held.
@@ -226,18 +246,34 @@ impl Mailbox {
         self.blocked.store(u32::from(blocked), Relaxed);
     }
 
+    /// There is no way to the other node, as the next message is to tell.
+    pub(super) fn fail(&self, error: Error) {
+        self.failure.store(error.to_errno(), Relaxed);
+    }
+
+    /// Why there was no way when it was last looked for, if that was not told yet.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        match self.failure.load(Relaxed) {
+            0 => None,
+            error => {
+                self.failure.store(0, Relaxed);
+                Some(Error::from_errno(error))
+            }
+        }
+    }
+
     /// Does what servers want of the senders' memory. Process context, not by two threads at a time.
     pub(super) fn serve(&self) {
-        let mut place = 0;
-        loop {
+        // Backwards, so that none is passed over when one before it leaves meanwhile.
+        let mut place = self.inner.lock().posted.len();
+        while place > 0 {
+            place -= 1;
             let next = self.inner.lock().posted.get(place).cloned();
-            let Some(posted) = next else {
-                return;
-            };
-            posted
-                .transaction
-                .serve_posted(&posted.request.memory(None));
-            place += 1;
+            if let Some(posted) = next {
+                posted
+                    .transaction
+                    .serve_posted(&posted.request.memory(None));
+            }
         }
     }
 }

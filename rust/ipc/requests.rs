@@ -195,13 +195,10 @@ impl Asker {
                     Err(error) if error == EHOSTDOWN => {}
                     Err(error) if error == EFAULT => self.refuse(offset, EFAULT),
                     // The client's wait ends with this too.
-                    Err(error) if error == EINTR || error == ETIMEDOUT => {
-                        self.refuse(offset, ESRCH);
-                    }
-                    // There was no memory, or no room: the server asks again.
-                    Err(error) if error == ENOMEM || error == ENOBUFS || error == EAGAIN => {
-                        self.refuse(offset, EAGAIN);
-                    }
+                    Err(EINTR) => self.refuse(offset, ESRCH),
+                    // There was no memory, or no room in time: the server asks again, and learns
+                    // then of a client whose own time is over.
+                    Err(ENOMEM | ENOBUFS | EAGAIN | ETIMEDOUT) => self.refuse(offset, EAGAIN),
                     Err(error) => self.refuse(offset, error),
                 }
             }

@@ -158,6 +158,10 @@ const FIRST_ASK: u64 = 1_000_000_000;
 /// See [`FIRST_ASK`].
 const LAST_ASK: u64 = 30_000_000_000;
 
+/// How many nanoseconds a server's request waits for room on the way to it, when no thread's time-out
+/// says so.
+const SERVING_SLICE: u64 = 200_000_000;
+
 /// How a transaction ended.
 pub(crate) enum Outcome {
     /// The server replied.
@@ -822,7 +826,9 @@ impl Transaction {
             if requests.is_empty() {
                 return;
             }
-            if self.serve(requests, finished, memory, None).is_err() {
+            // What finds no room in time is asked for again.
+            let until = Some(now_ns().saturating_add(SERVING_SLICE));
+            if self.serve(requests, finished, memory, until).is_err() {
                 self.inner.lock().fault = true;
             }
         }

@@ -58,8 +58,8 @@ pub(crate) trait Socket: Sized + Send + Sync + 'static {
     fn connect(self: &Arc<Self>, bell: Bell, addr: &[u8], flags: c_int) -> Result;
 
     /// `sendmsg()`, and what else sends. It may sleep until `deadline`, a time of
-    /// [`now_ns`](super::timer::now_ns); 0: not at all; and fails with `ETIMEDOUT` then, of which the
-    /// program is told as of `EAGAIN`. How many bytes were sent.
+    /// [`now_ns`](super::timer::now_ns); 0: not at all. How many bytes were sent. Errors of a wait
+    /// are to be passed through [`of_wait`].
     fn sendmsg(self: &Arc<Self>, msg: &mut Msg<'_>, deadline: Option<u64>) -> Result<usize>;
 
     /// `recvmsg()`, and what else receives, likewise.
@@ -124,7 +124,8 @@ impl Bell {
         Self(unsafe { NonNull::new_unchecked(bindings::qnet_helper_sock_hold(sock)) })
     }
 
-    /// Wakes who polls the socket: what `ready` says may be possible now. Legal in softirq; no lock may
+    /// Wakes who polls the socket: what `ready` says is possible now, which io_uring takes for true; if it
+    /// says nothing, who polls looks for himself. Legal in softirq; no lock may
     /// be held.
     #[inline]
     pub(crate) fn ring(&self, ready: Ready) {
@@ -418,14 +419,18 @@ unsafe fn deadline(sock: *mut bindings::socket, sends: bool, flags: c_uint) -> O
     }
 }
 
-/// What a program is told of a call that waited until `deadline`, as by other sockets.
-fn told(result: Result<usize>, deadline: Option<u64>) -> c_int {
-    let result = result.map_err(|error| match error {
+/// What a program is told, as by other sockets, of an error that ended a wait until `deadline`, before
+/// which nothing was done.
+pub(crate) fn of_wait(error: Error, deadline: Option<u64>) -> Error {
+    match error {
         ETIMEDOUT if deadline.is_some() => EAGAIN,
-        // Nothing was done, so that the call may be repeated.
         EINTR if deadline.is_none() => ERESTARTSYS,
         error => error,
-    });
+    }
+}
+
+/// What a program is told.
+fn told(result: Result<usize>) -> c_int {
     // A message has not as many bytes.
     from_result(|| c_int::try_from(result?).map_err(|_| EOVERFLOW))
 }
@@ -445,7 +450,7 @@ unsafe extern "C" fn sendmsg<S: Socket>(
     };
     // SAFETY: As the kernel promises.
     let deadline = unsafe { deadline(sock, true, msg.flags()) };
-    told(object.sendmsg(&mut msg, deadline), deadline)
+    told(object.sendmsg(&mut msg, deadline))
 }
 
 /// # Safety
@@ -466,7 +471,7 @@ unsafe extern "C" fn recvmsg<S: Socket>(
     let flags = flags as u32;
     // SAFETY: As the kernel promises.
     let deadline = unsafe { deadline(sock, false, flags) };
-    told(object.recvmsg(&mut msg, flags, deadline), deadline)
+    told(object.recvmsg(&mut msg, flags, deadline))
 }
 
 /// # Safety

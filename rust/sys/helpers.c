@@ -118,7 +118,7 @@ static bool qnet_leave_queue(struct wait_queue_head *wq,
  * qnet_helper_wait() - release a lock, sleep until woken, take it again
  * @wq: the queue to wait on, exclusively and behind the others
  * @lock: held, with softirqs off; guards the condition that is waited for
- * @deadline: CLOCK_MONOTONIC nanoseconds, or QNET_WAIT_FOREVER
+ * @deadline: CLOCK_MONOTONIC nanoseconds, or QNET_WAIT_FOREVER; 0: not at all
  * @killable: only a fatal signal ends the wait
  *
  * The caller is queued before the lock is released, so that a waker who
@@ -138,6 +138,9 @@ int qnet_helper_wait(struct wait_queue_head *wq, spinlock_t *lock, u64 deadline,
 	struct qnet_waiter waiter = { .since = ktime_get_coarse_ns() };
 	bool timed_out = false;
 
+	/* A signal that is pending does not matter to who does not wait. */
+	if (!deadline)
+		return QNET_WAIT_TIMED_OUT;
 	init_wait_func(&waiter.wait, qnet_wake_waiter);
 	prepare_to_wait_exclusive(wq, &waiter.wait, state);
 	if (signal_pending_state(state, current)) {

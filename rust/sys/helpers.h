@@ -175,7 +175,7 @@ void qnet_helper_sock_set_peer(struct sock *sk, struct pid *pid,
 
 int qnet_helper_work_begin(void);
 void qnet_helper_work_end(void);
-struct workqueue_struct *qnet_helper_workqueue(void);
+struct workqueue_struct *qnet_helper_workqueue(bool waits);
 
 /* --- network devices --- */
 

@@ -196,7 +196,8 @@ unsigned int qnet_helper_poll_mask(unsigned int what)
 /**
  * qnet_helper_sock_ring() - wake who polls a socket, and send its SIGIO
  * @sk: the socket, perhaps without files by now
- * @what: of enum qnet_poll: what may have become possible
+ * @what: of enum qnet_poll: what may have become possible; 0: anything, who
+ *	polls is to look for himself
  */
 void qnet_helper_sock_ring(struct sock *sk, unsigned int what)
 {
@@ -206,10 +207,7 @@ void qnet_helper_sock_ring(struct sock *sk, unsigned int what)
 	wq = rcu_dereference(sk->sk_wq);
 	if (skwq_has_sleeper(wq))
 		wake_up_interruptible_sync_poll(&wq->wait, qnet_poll_mask(what));
-	if (what & (QNET_POLL_IN | QNET_POLL_HUP))
-		sk_wake_async_rcu(sk, SOCK_WAKE_WAITD, POLL_IN);
-	else
-		sk_wake_async_rcu(sk, SOCK_WAKE_SPACE, POLL_OUT);
+	sk_wake_async_rcu(sk, SOCK_WAKE_WAITD, POLL_IN);
 }
 
 /**

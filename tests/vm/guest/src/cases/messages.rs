@@ -396,6 +396,13 @@ fn child_has_its_own(world: &World) -> Outcome {
     })?;
     ensure_eq!(status, 0);
     server.ask(Op::Release, 7)?;
+    ensure_eq!(sys::poll(&connection, IN, PATIENCE)?, IN);
+    // The answer is the parent's.
+    let status = sys::in_child(|| match sys::poll(&connection, IN | OUT, AT_ONCE) {
+        Ok(OUT) => 0,
+        _ => 1,
+    })?;
+    ensure_eq!(status, 0);
     ensure_eq!(answer(&connection, 1, &mut [])?.status, 7);
     echoes(&connection)
 }
