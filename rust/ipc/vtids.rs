@@ -264,7 +264,8 @@ impl<C: Named> Vtids<C> {
     /// another node as `remote` says.
     fn make_room(&mut self, remote: bool) -> Option<C> {
         let full = self.table.make_room().is_err();
-        if !full && !(remote && self.remote >= self.limit / 2) {
+        let crowded = remote && self.remote >= self.limit / 2;
+        if !(full || crowded) {
             return None;
         }
         let ended = self.end_idle(Named::is_remote);

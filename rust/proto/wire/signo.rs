@@ -43,34 +43,32 @@ const REAL_TIME_COUNT: i32 = 16;
 /// The number that travels for a signal of Linux's, or 0 for the question whether one could be sent;
 /// [`None`] if QNX has none.
 pub fn to_wire(linux: i32) -> Option<i32> {
-    let other = TABLE.iter().find(|(number, _)| *number == linux);
-    let taken = TABLE.iter().any(|(_, qnx)| *qnx == linux);
-    match other {
-        Some((_, qnx)) => Some(*qnx),
-        None => shared(linux, taken).or_else(|| shifted(linux, REAL_TIME, QNX_REAL_TIME)),
-    }
+    translate(linux, |(linux, qnx)| (linux, qnx), REAL_TIME, QNX_REAL_TIME)
 }
 
 /// Linux's number for a signal that travelled, or 0; [`None`] if Linux has none.
 pub fn from_wire(qnx: i32) -> Option<i32> {
-    let other = TABLE.iter().find(|(_, number)| *number == qnx);
-    let taken = TABLE.iter().any(|(linux, _)| *linux == qnx);
-    match other {
-        Some((linux, _)) => Some(*linux),
-        None => shared(qnx, taken).or_else(|| shifted(qnx, QNX_REAL_TIME, REAL_TIME)),
+    translate(qnx, |(linux, qnx)| (qnx, linux), QNX_REAL_TIME, REAL_TIME)
+}
+
+/// The other side's number for a signal, when `turned` puts this side first in a row of the table and
+/// the real-time signals begin at `first` here and at `other_first` there.
+fn translate(
+    number: i32,
+    turned: impl Fn((i32, i32)) -> (i32, i32),
+    first: i32,
+    other_first: i32,
+) -> Option<i32> {
+    let rows = || TABLE.iter().map(|row| turned(*row));
+    if let Some((_, other)) = rows().find(|(mine, _)| *mine == number) {
+        return Some(other);
     }
-}
-
-/// A number that means the same on both sides, unless the other side has `taken` it for something
-/// else.
-fn shared(number: i32, taken: bool) -> Option<i32> {
-    ((0..FIRST_DIFFERENT).contains(&number) && !taken).then_some(number)
-}
-
-/// A real-time signal: the `n`th of one side is the `n`th of the other.
-fn shifted(number: i32, from: i32, to: i32) -> Option<i32> {
-    let place = number.checked_sub(from)?;
+    if (0..FIRST_DIFFERENT).contains(&number) {
+        // Unless the other side has taken the number for something else.
+        return rows().all(|(_, other)| other != number).then_some(number);
+    }
+    let place = number.checked_sub(first)?;
     (0..REAL_TIME_COUNT)
         .contains(&place)
-        .then(|| place.saturating_add(to))
+        .then(|| place.saturating_add(other_first))
 }

@@ -739,6 +739,7 @@ fn what_did_not_come_is_zero(_: &World) -> Outcome {
             pid: 77,
             ..Default::default()
         },
+        timeout: qnet_timeout::default(),
         ..receive()
     };
     raw::send_pulse(connection.id(), 10, 5, 6)?;
