@@ -186,7 +186,7 @@ proptest! {
             nd: 1, pid, sid: 2, flags: 0, ruid, euid, suid, rgid, egid, sgid, ngroups, groups,
         };
         let counts = Squash { root: 99, any: None }.apply(&said);
-        prop_assert!(!is_root(&counts));
+        prop_assert!(!is_root(&counts, counts.euid));
         prop_assert!(![counts.ruid, counts.euid, counts.suid].contains(&0));
         prop_assert!(![counts.rgid, counts.egid, counts.sgid].contains(&0));
         prop_assert!(!counts.groups().contains(&0));
