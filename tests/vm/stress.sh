@@ -32,12 +32,7 @@ unbound() {
 }
 
 load || exit
-veth_pair alpha beta
-# Servers and clients are root's, or they could send no pulses.
-for node in alpha beta; do
-	qnet -n "$node" set "host=$node" maproot=0 || exit
-	qnet -n "$node" bind veth0 || exit
-done
+two_nodes alpha beta || exit
 
 mark "stress"
 qnet-stress "$@" alpha beta
@@ -46,12 +41,13 @@ for node in alpha beta; do
 	qnet -n "$node" stats --nonzero
 done
 
-ktap_plan 6
+ktap_plan 7
 ktap "the stress went well" [ "$status" -eq 0 ]
 for node in alpha beta; do
 	ktap "nothing is left on $node" becomes_idle "$node" "lr nodes" "qos sessions"
 done
 ktap "nothing is left of the sessions" unbound
 ktap "the namespaces go" sh -c 'ip netns del alpha && ip netns del beta'
-ktap "the module goes" sh -c 'until [ "$(cat /sys/module/qnet/refcnt)" = 0 ]; do usleep 100000; done; rmmod qnet'
+ktap "nothing holds the module" wait_for 60 grep -qx 0 /sys/module/qnet/refcnt
+ktap "the module goes" rmmod qnet
 ktap_end

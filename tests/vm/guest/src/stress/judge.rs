@@ -141,8 +141,11 @@ impl Account {
     }
 }
 
+/// Whether an account is as a rule wants it.
+type Rule = fn(&Account) -> bool;
+
 /// The rules, and what they say.
-const RULES: &[(&str, fn(&Account) -> bool)] = &[
+const RULES: &[(&str, Rule)] = &[
     (
         "no message or pulse was received twice",
         Account::received_once,
@@ -284,68 +287,70 @@ mod tests {
         }
     }
 
-    /// The numbers of the rules that an account breaks.
-    fn broken(account: &Account) -> Vec<usize> {
+    /// The rules that an account breaks have these numbers.
+    #[track_caller]
+    fn breaks(account: &Account, wanted: &[usize]) {
         let rules = RULES.iter().enumerate();
         let broken = rules.filter(|(_, (_, rule))| !rule(account));
-        broken.map(|(number, _)| number).collect()
+        let numbers: Vec<_> = broken.map(|(number, _)| number).collect();
+        assert_eq!(numbers, wanted, "{account:?}");
     }
 
     #[test]
     fn answers() {
         let account = good(Kind::Reply, false);
-        assert_eq!(broken(&account), []);
-        assert_eq!(
-            broken(&Account {
+        breaks(&account, &[]);
+        breaks(
+            &Account {
                 received: 2,
                 ..account
-            }),
-            [0, 4]
+            },
+            &[0, 4],
         );
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 replied: 2,
                 ..account
-            }),
-            [1]
+            },
+            &[1],
         );
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 failed: 1,
                 ..account
-            }),
-            [1, 4]
+            },
+            &[1, 4],
         );
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 result: WRONG,
                 ..account
-            }),
-            [2, 4]
+            },
+            &[2, 4],
         );
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 result: 0,
                 ..account
-            }),
-            [2]
+            },
+            &[2],
         );
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 result: 0,
                 ended: true,
                 ..account
-            }),
-            []
+            },
+            &[],
         );
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 received: 0,
                 tried: 0,
                 replied: 0,
                 ..account
-            }),
-            [4]
+            },
+            &[4],
         );
     }
 
@@ -358,21 +363,21 @@ mod tests {
             (Error::EBADF, SERVER),
             (Error::EBADF, DETACH),
         ] {
-            assert_eq!(broken(&failed(error, cause)), [], "{error:?} {cause}");
-            assert_eq!(broken(&failed(error, 0)), [3], "{error:?}");
+            breaks(&failed(error, cause), &[]);
+            breaks(&failed(error, 0), &[3]);
         }
-        assert_eq!(broken(&failed(Error::EHOSTDOWN, u16::MAX)), [3]);
-        assert_eq!(broken(&failed(Error::ETIMEDOUT, u16::MAX)), [3]);
+        breaks(&failed(Error::EHOSTDOWN, u16::MAX), &[3]);
+        breaks(&failed(Error::ETIMEDOUT, u16::MAX), &[3]);
         let fails = Plan::plain(Kind::Fail, true);
         let account = failed(fails.failure(), 0);
-        assert_eq!(broken(&account), [3]);
-        assert_eq!(
-            broken(&Account {
+        breaks(&account, &[3]);
+        breaks(
+            &Account {
                 plan: fails,
                 failed: 1,
                 ..account
-            }),
-            []
+            },
+            &[],
         );
     }
 
@@ -380,28 +385,28 @@ mod tests {
     #[test]
     fn late_replies() {
         let account = failed(Error::EINTR, SIGNAL);
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 replied: 1,
                 ..account
-            }),
-            [4]
+            },
+            &[4],
         );
         let plan = Plan::plain(Kind::Reply, true);
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 replied: 1,
                 plan,
                 ..account
-            }),
-            []
+            },
+            &[],
         );
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 released: 1,
                 ..account
-            }),
-            []
+            },
+            &[],
         );
     }
 
@@ -409,12 +414,12 @@ mod tests {
     fn time_outs() {
         let mut account = failed(Error::ETIMEDOUT, 0);
         account.plan.states = States::SEND.bits();
-        assert_eq!(broken(&account), [5]);
+        breaks(&account, &[5]);
         account.received = 0;
-        assert_eq!(broken(&account), []);
+        breaks(&account, &[]);
         account.plan.states |= States::REPLY.bits();
         account.received = 1;
-        assert_eq!(broken(&account), []);
+        breaks(&account, &[]);
     }
 
     #[test]
@@ -424,29 +429,29 @@ mod tests {
             replied: 0,
             ..good(Kind::Pulse, true)
         };
-        assert_eq!(broken(&account), []);
+        breaks(&account, &[]);
         let result = -Error::EINTR.errno();
         let account = Account {
             result,
             causes: SIGNAL,
             ..account
         };
-        assert_eq!(broken(&account), [4]);
-        assert_eq!(
-            broken(&Account {
+        breaks(&account, &[4]);
+        breaks(
+            &Account {
                 received: 0,
                 ..account
-            }),
-            []
+            },
+            &[],
         );
         let plan = Plan::plain(Kind::Pulse, false);
-        assert_eq!(
-            broken(&Account {
+        breaks(
+            &Account {
                 received: 0,
                 plan,
                 ..account
-            }),
-            [3]
+            },
+            &[3],
         );
     }
 }
