@@ -16,7 +16,7 @@ KDIR ?=
 
 export PREFIX DESTDIR KERNEL KDIR
 
-.PHONY: all module userspace install uninstall demo check lint host kunit vm conformance netem bench coverage setup clean distclean help
+.PHONY: all module userspace install uninstall demo check lint host kunit vm conformance netem stress bench coverage setup clean distclean help
 
 all: module
 
@@ -50,6 +50,9 @@ conformance:
 netem:
 	@tools/netem.sh
 
+stress:
+	@tools/stress.sh
+
 bench:
 	@tools/bench.sh
 
@@ -79,6 +82,7 @@ help:
 	'make vm            end to end in virtual machines' \
 	'make conformance Neutrino'\''s calls through the C library, on one node and between two' \
 	'make netem       messages of all lengths over links with every pair of faults (under 45 minutes)' \
+	'make stress      signals, time-outs, forks and deaths on two nodes for ten minutes, on the debug kernel' \
 	'make bench       instructions a round trip costs' \
 	'make coverage    which branches of the protocol its tests take' \
 	'make setup       only set up what demo and check need' \

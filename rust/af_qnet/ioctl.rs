@@ -79,11 +79,15 @@ pub(super) fn ioctl(socket: &QnetSocket, cmd: u32, arg: usize) -> Result<isize> 
     let result = serve(socket, nr, &argument);
     // What sends something decides for itself whether it may be repeated; what else a signal ends of
     // which no handler runs is done again as if nothing had been.
-    let repeats = !matches!(nr, SEND | SIGNAL);
-    if result.is_err_and(|error| error == EINTR) && repeats && pending_signal() == Signal::Other {
+    if !matches!(nr, SEND | SIGNAL) && is_repeated(result) {
         return Err(ERESTARTNOINTR);
     }
     result.map(|()| 0)
+}
+
+/// Whether a signal ended the call of which no handler runs.
+fn is_repeated(result: Result) -> bool {
+    result.is_err_and(|error| error == EINTR) && pending_signal() == Signal::Other
 }
 
 /// The number of the ioctl that sends a message.
@@ -167,6 +171,10 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
             .process
             .reply(receive.rcvid, receive.status, &answer);
         channel.process.lent.give_back(receive.rcvid);
+        // Not answered yet, and the server has no reason to try once more: the whole call is made again.
+        if is_repeated(replied) {
+            return replied;
+        }
         receive.reply_error = replied.err().map_or(0, |error| -error.to_errno());
     }
     channel.process.lent.give_back_mine();

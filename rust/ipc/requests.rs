@@ -15,7 +15,11 @@ use super::{
 use crate::{
     knet::{
         skb::Context,
-        user::UserBuf, //
+        user::UserBuf,
+        wait::{
+            pending_signal,
+            Signal, //
+        }, //
     },
     node::{
         Draft,
@@ -158,13 +162,23 @@ impl Request {
                         Ok(())
                     }
                     (Some(exchange), Err(error)) => {
-                        exchange.refused(*offset, error);
+                        exchange.refused(*offset, reason(error));
                         Ok(())
                     }
                     (None, written) => written.map(|_| ()),
                 }
             }
         }
+    }
+}
+
+/// What an asker is told of a copy that failed. The page faults of a thread that is being killed fail,
+/// too: that is the client's end, and says nothing of its memory.
+fn reason(error: Error) -> Error {
+    if error == EFAULT && pending_signal() == Signal::Fatal {
+        ESRCH
+    } else {
+        error
     }
 }
 
@@ -181,7 +195,7 @@ impl Asker {
                     let nbytes = u32::try_from(bytes.len()).unwrap_or(0);
                     exchange.arrived(offset, nbytes, Some(Payload::Copied(bytes)));
                 }
-                Err(error) => exchange.refused(offset, error),
+                Err(error) => exchange.refused(offset, reason(error)),
             },
             Asker::There {
                 peer,
@@ -193,7 +207,7 @@ impl Asker {
                     Ok(()) => {}
                     // The session has ended, which its server knows.
                     Err(error) if error == EHOSTDOWN => {}
-                    Err(error) if error == EFAULT => self.refuse(offset, EFAULT),
+                    Err(error) if error == EFAULT => self.refuse(offset, reason(error)),
                     // The client's wait ends with this too.
                     Err(EINTR) => self.refuse(offset, ESRCH),
                     // There was no memory, or no room in time: the server asks again, and learns

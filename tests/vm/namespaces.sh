@@ -17,12 +17,7 @@ run() {
 }
 
 load || exit
-veth_pair alpha beta
-# The servers are root's, and so are the clients: as somebody else these could send them no pulses.
-for node in alpha beta; do
-	qnet -n "$node" set "host=$node" maproot=0 || exit
-	qnet -n "$node" bind veth0 || exit
-done
+two_nodes alpha beta || exit
 
 run "one node" in_ns alpha qnet-vmtest local "$@"
 run "two nodes" qnet-vmtest remote --client-ns alpha --server-ns beta --node beta "$@"

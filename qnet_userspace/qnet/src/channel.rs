@@ -237,13 +237,18 @@ impl Channel {
             let answered = message.reply(status, reply);
             return (self.receive_any(buffer, Timeout::NEVER), answered);
         }
+        let rcvid = message.into_rcvid().get();
         let answer = Answer {
-            rcvid: message.into_rcvid().get(),
+            rcvid,
             status,
             data: Source::new(reply),
         };
         let (received, answered) =
             raw::reply_receive(self.fd(), answer, Sink::new(buffer), Timeout::NEVER);
+        if let Err(error) = answered {
+            // As with a reply alone: a client that is still blocked learns the reason.
+            let _ = raw::error(rcvid, error.errno());
+        }
         (received.and_then(Received::new), answered)
     }
 

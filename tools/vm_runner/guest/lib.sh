@@ -23,6 +23,16 @@ veth_pair() {
 	done
 }
 
+# two_nodes A B: two nodes joined by a link, in namespaces of their names. Clients and servers may be
+# root's: as somebody else these could send each other no pulses.
+two_nodes() {
+	veth_pair "$1" "$2"
+	for _node in "$1" "$2"; do
+		qnet -n "$_node" set "host=$_node" maproot=0 || return
+		qnet -n "$_node" bind veth0 || return
+	done
+}
+
 # in_ns NAME COMMAND...: runs a command in a network namespace.
 in_ns() {
 	_namespace=$1

@@ -14,6 +14,7 @@ pub mod ktap;
 pub mod netns;
 pub mod script;
 pub mod server;
+pub mod stress;
 pub mod sys;
 pub mod tap;
 pub mod uring;

@@ -240,8 +240,13 @@ pub fn kill(pid: i32, signal: c_int) -> Result<(), Error> {
 
 /// Sends a signal to a thread of this process.
 pub fn kill_thread(tid: i32, signal: c_int) -> Result<(), Error> {
-    // SAFETY: This call takes numbers; the tests signal their own threads.
-    checked(unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, signal) }).map(drop)
+    kill_thread_of(std::process::id() as i32, tid, signal)
+}
+
+/// Sends a signal to a thread of a process.
+pub fn kill_thread_of(pid: i32, tid: i32, signal: c_int) -> Result<(), Error> {
+    // SAFETY: This call takes numbers; the tests signal their own threads, and those of children.
+    checked(unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signal) }).map(drop)
 }
 
 extern "C" fn nothing(_: c_int) {}
@@ -306,9 +311,14 @@ impl Told {
 }
 
 /// What a child of [`fork`] does, and with which status it ends.
+pub fn in_child(child: impl FnOnce() -> c_int) -> Result<c_int, Error> {
+    wait(fork(child)?)
+}
+
+/// Starts a child that does this and ends with that status: its number.
 ///
 /// The child ends with `_exit`, so nothing of the parent runs twice.
-pub fn in_child(child: impl FnOnce() -> c_int) -> Result<c_int, Error> {
+pub fn fork(child: impl FnOnce() -> c_int) -> Result<i32, Error> {
     // SAFETY: The tests fork while their process has no other thread that holds a lock which the
     // child needs; the child makes system calls and ends.
     match checked(unsafe { libc::fork() })? {
@@ -317,7 +327,7 @@ pub fn in_child(child: impl FnOnce() -> c_int) -> Result<c_int, Error> {
             // SAFETY: Ends the child at once.
             unsafe { libc::_exit(status) }
         }
-        pid => wait(pid as i32),
+        pid => Ok(pid as i32),
     }
 }
 
@@ -326,11 +336,65 @@ pub fn wait(pid: i32) -> Result<c_int, Error> {
     let mut status = 0;
     // SAFETY: The place for the status is valid.
     checked(unsafe { libc::waitpid(pid, &mut status, 0) })?;
-    Ok(if libc::WIFEXITED(status) {
+    Ok(exit_status(status))
+}
+
+fn exit_status(status: c_int) -> c_int {
+    if libc::WIFEXITED(status) {
         libc::WEXITSTATUS(status)
     } else {
         128 + libc::WTERMSIG(status)
-    })
+    }
+}
+
+/// A child that has ended, if there is one, and its status as of [`wait`].
+pub fn ended() -> Option<(i32, c_int)> {
+    let mut status = 0;
+    // SAFETY: The place for the status is valid.
+    match unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) } {
+        pid if pid > 0 => Some((pid, exit_status(status))),
+        _ => None,
+    }
+}
+
+/// Whether this process has children that it did not wait for.
+pub fn has_children() -> bool {
+    let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: All zero is a valid structure, and the call may write to it.
+    let told = unsafe { libc::waitid(libc::P_ALL, 0, &mut mem::zeroed(), how) };
+    told == 0
+}
+
+/// Makes the children of children that end this process's own.
+pub fn adopt_orphans() -> Result<(), Error> {
+    // SAFETY: This call takes numbers.
+    checked(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+}
+
+/// Memory for a `T` of all zero bytes that children of this process share with it, for as long as it
+/// lives.
+///
+/// # Safety
+///
+/// All zero must be a valid `T`, and other processes change it at any time: it is to be of atomic
+/// numbers.
+pub unsafe fn shared<T: Sync>() -> Result<&'static T, Error> {
+    // SAFETY: A new mapping, wherever the kernel likes.
+    let place = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            mem::size_of::<T>(),
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if place == libc::MAP_FAILED {
+        return Err(last());
+    }
+    // SAFETY: The mapping is long enough, begins with a page, is all zero, and is never taken back.
+    Ok(unsafe { &*place.cast::<T>() })
 }
 
 /// Sets how the calling thread is scheduled: an ordinary one with this niceness.

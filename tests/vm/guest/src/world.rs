@@ -168,7 +168,8 @@ impl World {
     }
 }
 
-fn find_node(name: &str) -> Outcome<Node> {
+/// Finds a node by its name, waiting for its discovery if need be.
+pub fn find_node(name: &str) -> Outcome<Node> {
     let mut last = Error::EHOSTUNREACH;
     sys::within(PATIENCE, || match Node::lookup(name) {
         Ok(node) => Some(node),
