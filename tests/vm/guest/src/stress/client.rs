@@ -174,7 +174,10 @@ impl Client {
         let Some(link) = choose(&self.links(), random).cloned() else {
             return;
         };
-        self.ledger.detached(link.number).store(true, SeqCst);
+        // Another thread may have chosen the same one.
+        if self.ledger.detached(link.number).swap(true, SeqCst) {
+            return;
+        }
         self.ledger.count(Count::Detaches);
         if let Err(error) = link.connection.detach() {
             self.ledger.complain(format_args!("ConnectDetach: {error}"));
