@@ -84,10 +84,10 @@ def _modules(archive: Archive, kernel: Kernel, contents: Contents) -> None:
         archive.file(f"/qnet/{read_module(path).name}.ko", _without_debug_information(path))
 
 
-def _without_debug_information(module: Path) -> bytes:
-    """Most of a module is what debuggers want, and a guest would unpack and copy it at each load."""
+def _without_debug_information(file: Path) -> bytes:
+    """Most of a module or program is what debuggers want, and takes memory of the guest."""
     with tempfile.NamedTemporaryFile() as stripped:
-        subprocess.run(["strip", "--strip-debug", "-o", stripped.name, module], check=True)
+        subprocess.run(["strip", "--strip-debug", "-o", stripped.name, file], check=True)
         return Path(stripped.name).read_bytes()
 
 
@@ -96,9 +96,10 @@ def _programs(archive: Archive, programs: Iterable[tuple[Path, str]]) -> None:
     for source, target in programs:
         data = _read(source)
         executable = 0o755 if source.stat().st_mode & 0o111 else 0o644
-        archive.file(target, data, executable)
         if data.startswith(b"\x7fELF"):
+            data = _without_debug_information(source)
             libraries |= _libraries(source)
+        archive.file(target, data, executable)
     for library in sorted(libraries):
         archive.file(library, _read(Path(library)), 0o755)
 
