@@ -13,6 +13,7 @@ use clap::Parser;
 use qnet::{
     raw::{
         self,
+        Answer,
         Received,
         Sink,
         Source, //
@@ -56,6 +57,9 @@ struct Arguments {
     /// How many round trips of each length
     #[arg(long, short = 'n', default_value_t = 5000)]
     count: usize,
+    /// Let the server reply and receive in one call
+    #[arg(long)]
+    one_call: bool,
     /// Seconds to wait first, for the machine to settle after its start
     #[arg(long, default_value_t = 0)]
     settle: u64,
@@ -82,17 +86,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Echoes with as little between receive and reply as there can be.
+/// Echoes with as little between receive and reply as there can be: on one channel in two calls, on
+/// the other in one.
 fn serve(namespace: Option<&str>) -> Outcome {
     if let Some(name) = namespace {
         netns::enter(name)?;
     }
     let channel = Channel::create()?;
-    println!("{} {} 0", std::process::id(), channel.id());
+    let other = Channel::create()?;
+    println!("{} {} {}", std::process::id(), channel.id(), other.id());
     thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(0);
     });
+    thread::spawn(move || serve_in_one_call(&other));
     let mut buffer = vec![0; 65536];
     loop {
         let sink = Sink::new(&mut buffer);
@@ -107,8 +114,30 @@ fn serve(namespace: Option<&str>) -> Outcome {
     }
 }
 
+fn serve_in_one_call(channel: &Channel) -> Outcome {
+    // The reply is read while the next message is not there yet, but the compiler cannot know.
+    let (mut replied, mut received) = (vec![0; 65536], vec![0; 65536]);
+    let sink = Sink::new(&mut received);
+    let mut next = raw::receive(channel.as_raw_fd(), sink, Timeout::NEVER)?;
+    while let Received::Message(rcvid, info) = next {
+        std::mem::swap(&mut replied, &mut received);
+        let answer = Answer {
+            rcvid,
+            status: 0,
+            data: Source::new(&replied[..info.msglen as usize]),
+        };
+        let sink = Sink::new(&mut received);
+        next = raw::reply_receive(channel.as_raw_fd(), answer, sink, Timeout::NEVER).0?;
+    }
+    Err("a pulse came".into())
+}
+
 fn measure(arguments: &Arguments) -> Outcome {
-    let (_keeper, [pid, chid, _]) = world::started(arguments.server_ns.as_deref())?;
+    let (_keeper, [pid, two_calls, one_call]) = world::started(arguments.server_ns.as_deref())?;
+    let chid = match arguments.one_call {
+        true => one_call,
+        false => two_calls,
+    };
     if let Some(name) = &arguments.client_ns {
         netns::enter(name)?;
     }
@@ -120,7 +149,12 @@ fn measure(arguments: &Arguments) -> Outcome {
     };
     let connection = Connection::attach(Address { node, pid, chid })?;
     thread::sleep(Duration::from_secs(arguments.settle));
-    let way = if node.is_local() { "local" } else { "remote" };
+    let way = match (node.is_local(), arguments.one_call) {
+        (true, false) => "local",
+        (true, true) => "local, one call",
+        (false, false) => "remote",
+        (false, true) => "remote, one call",
+    };
     for bytes in &arguments.bytes {
         let message = vec![0x55; *bytes];
         let mut reply = vec![0; *bytes];
