@@ -1274,10 +1274,12 @@ impl Connection {
         let sender = self.sender(&request, u32::from(peer.nd))?;
         let transaction = Transaction::new(&self.node, client, sender, None, GFP_KERNEL_ACCOUNT)?;
         // From now on others may finish it.
-        transaction.is_posted();
+        transaction.mark_posted();
         let handle = self.enter_send(&transaction)?;
+        let mut kept = false;
         let sent = Posted::new(&transaction, handle, cookie, request).and_then(|posted| {
             place.put(posted.clone())?;
+            kept = true;
             self.transmit_posted(peer, pid, chid, &posted)
         });
         match sent {
@@ -1288,22 +1290,25 @@ impl Connection {
                 }
                 Ok(())
             }
-            sent => self.unpost(&transaction, handle, sent.err().unwrap_or(EBADF)),
+            sent => {
+                let removed = self.mailbox.remove(&transaction);
+                if kept && !removed && transaction.is_finished() {
+                    // Somebody has collected the answer already.
+                    return Ok(());
+                }
+                self.unpost(&transaction, handle, sent.err().unwrap_or(EBADF))
+            }
         }
     }
 
-    /// A message to another node could not be sent, or the connection has ended meanwhile, when who
-    /// ended it may have found nothing in the mailbox.
+    /// A message to another node, which is in no mailbox, could not be sent; or the connection has
+    /// ended meanwhile, when who ended it may have found nothing in the mailbox.
     fn unpost(
         self: &Arc<Self>,
         transaction: &Arc<Transaction>,
         handle: u32,
         error: Error,
     ) -> Result {
-        if !self.mailbox.remove(transaction) && transaction.is_finished() {
-            // Somebody has collected the answer already.
-            return Ok(());
-        }
         transaction.leave();
         self.forget_send(handle);
         if error == ETIMEDOUT {

@@ -59,7 +59,7 @@ impl Posted {
         cookie: u64,
         request: Request,
     ) -> Result<Arc<Self>> {
-        transaction.is_posted();
+        transaction.mark_posted();
         let posted = Self {
             transaction: transaction.clone(),
             handle,

@@ -787,7 +787,7 @@ impl Transaction {
     }
 
     /// No thread waits for the answer. To be said before anybody else knows the message.
-    pub(super) fn is_posted(&self) {
+    pub(super) fn mark_posted(&self) {
         self.posted.store(1, Relaxed);
     }
 
