@@ -99,7 +99,8 @@ pub(super) fn signal_kill(socket: &QnetSocket, argument: &Argument) -> Result {
         tid: call.tid,
         signo: signo::to_wire(call.signo).ok_or(EINVAL)?,
         code: call.code,
-        value: i32::try_from(call.value).map_err(|_| EOVERFLOW)?,
+        // CAST: The network has 32 bits for it.
+        value: call.value as i32,
         ..kif::Signal::default()
     };
     Connection::signal(&socket.node, call.nd, &signal, &timeout)

@@ -108,8 +108,8 @@ impl Target<'_> {
 /// Process context.
 ///
 /// Errors: `ESRCH` when there is no such client, `EBADF` for a coid that the client has not, `EPERM`
-/// for what the client itself may not do, `EINVAL` for a value that does not fit the network, `EAGAIN`, `ENOMEM`; `ENOREMOTE` for `verify` of a
-/// client on another node. Whether an event reaches another node is not known here.
+/// for what the client itself may not do, `EINVAL` for a signal that another node has not got,
+/// `EAGAIN`, `ENOMEM`; `ENOREMOTE` for `verify` of a client on another node. Whether an event reaches another node is not known here.
 pub(crate) fn deliver_by(caller: &Arc<Process>, rcvid: i32, event: &Event, verify: bool) -> Result {
     let node = &caller.node;
     if rcvid == 0 {

@@ -73,6 +73,24 @@ ROWS(BOTH, pulse_r, moments)
 	WANT(own.pulse->value.sival_int, -1);
 }
 
+/* Programs fill in what they need, over whatever was on their stack. */
+ROWS(BOTH, value_in_half_of_its_union, moments)
+{
+	int rcvid;
+	struct pair p = subscribe(row, &rcvid), own = own_channel(&p);
+	struct sigevent *event = new_event();
+
+	memset(event, 0x5a, sizeof(*event));
+	event->sigev_notify = SIGEV_PULSE;
+	event->sigev_coid = own.coid;
+	event->sigev_priority = 10;
+	event->sigev_code = 41;
+	event->sigev_value.sival_int = -42;
+	WANT(CALL(p.server, MsgDeliverEvent, rcvid, event), 0);
+	receive_pulse(&own, 41);
+	WANT(own.pulse->value.sival_int, -42);
+}
+
 ROWS(BOTH, several_pulses, moments)
 {
 	int rcvid, n;

@@ -127,9 +127,11 @@ CASE(BOTH, pointer_as_value)
 {
 	struct pair p = pair_up(0);
 
-	WANT(CALL(p.client, MsgSendPulsePtr, p.coid, -1, 5, (void *)0x12345678), 0);
+	WANT(CALL(p.client, MsgSendPulsePtr, p.coid, -1, 5, (void *)0x7ffcfedcba98), 0);
 	receive_pulse(&p, 5);
-	WANT(p.pulse->value.sival_int, 0x12345678);
+	WANT(p.pulse->value.sival_int, (int)0xfedcba98);
+	if (!is_remote())
+		WANT((long)p.pulse->value.sival_ptr, 0x7ffcfedcba98);
 }
 
 CASE(LOCAL, to_none_is_EBADF)

@@ -48,8 +48,7 @@ impl Connection {
     ///
     /// Errors: `EBADF` when the connection is dead or its channel gone, `EPERM` when the caller may not
     /// signal the server, which another node does not tell, `EAGAIN` when too much waits,
-    /// `EOVERFLOW` for a value that does not fit the network, `EHOSTUNREACH`, `EHOSTDOWN`, `EINTR`,
-    /// `ENOMEM`.
+    /// `EHOSTUNREACH`, `EHOSTDOWN`, `EINTR`, `ENOMEM`.
     pub(crate) fn pulse(self: &Arc<Self>, priority: i16, code: i8, value: i64) -> Result {
         let mine = self.of_caller()?;
         match &mine.target {
@@ -73,7 +72,7 @@ impl Connection {
                 };
                 let pulse = kif::Pulse {
                     credentials: mine.told.news(peer),
-                    ..way.record(priority, code, value)?
+                    ..way.record(priority, code, value)
                 };
                 way.transmit(&pulse)
             }
@@ -116,7 +115,7 @@ impl Connection {
                     chid: *chid,
                     attempt: 0,
                 };
-                let pulse = way.record(priority, code, value)?;
+                let pulse = way.record(priority, code, value);
                 let state = *self.state.lock();
                 match state {
                     State::Connected { server_id, session } => {
@@ -154,14 +153,14 @@ struct PulseThere<'a> {
 }
 
 impl PulseThere<'_> {
-    /// The pulse as it travels.
-    ///
-    /// Errors: `EOVERFLOW` for a value of more than 32 bits.
-    fn record(&self, priority: i16, code: i8, value: i64) -> Result<kif::Pulse> {
-        Ok(kif::Pulse {
+    /// The pulse as it travels, with the lower 32 bits of `value`.
+    fn record(&self, priority: i16, code: i8, value: i64) -> kif::Pulse {
+        kif::Pulse {
             pulse: PulseInfo {
                 code,
-                value: i32::try_from(value).map_err(|_| EOVERFLOW)?,
+                // CAST: The network has 32 bits for it, which are all of a `sival_int`; what a program
+                // left in the other half of the union is nothing to refuse the pulse for.
+                value: value as i32,
                 ..PulseInfo::default()
             },
             priority: i32::from(priority),
@@ -171,7 +170,7 @@ impl PulseThere<'_> {
                 ..Vtid::default()
             },
             ..kif::Pulse::default()
-        })
+        }
     }
 
     /// Hands the pulse to the session, connecting first if need be. Process context.

@@ -119,9 +119,10 @@ impl Event {
 
     /// As it goes to another node, when it is delivered by somebody of this priority.
     ///
-    /// Errors: [`Invalid`] for a value of more than 32 bits, or a signal that QNX has not got.
+    /// Of a value the lower 32 bits go, which are all of a `sival_int`.
+    ///
+    /// Errors: [`Invalid`] for a signal that QNX has not got.
     pub fn to_wire(&self, deliverer: i16) -> Result<SigEvent, Invalid> {
-        let narrow = |value: i64| i32::try_from(value).map_err(|_| Invalid);
         Ok(match *self {
             Event::Nothing => SigEvent::default(),
             Event::Signal {
@@ -136,7 +137,7 @@ impl Event {
                     (None, false) => 1,
                 },
                 union1: signo::to_wire(signo).ok_or(Invalid)?,
-                value: narrow(value)?,
+                value: value as i32,
                 code: code.unwrap_or(0),
                 priority: 0,
             },
@@ -148,7 +149,7 @@ impl Event {
             } => SigEvent {
                 notify: 4,
                 union1: coid,
-                value: narrow(value)?,
+                value: value as i32,
                 code: i16::from(code),
                 priority: priority.unwrap_or(deliverer),
             },
