@@ -107,10 +107,24 @@ CASE(BOTH, groups)
 	struct client c = client_of(1000, 1001, groups, 3);
 
 	ask(&c);
+	WANT(c.info->flags, _NTO_CI_FULL_GROUPS);
 	WANT(c.info->cred.ngroups, 3);
 	WANT(c.info->cred.grouplist[0], 3001);
 	WANT(c.info->cred.grouplist[1], 3002);
 	WANT(c.info->cred.grouplist[2], 3003);
+}
+
+/* A claim has room for 8 groups, as QNX's has. */
+CASE(BOTH, more_groups_than_travel)
+{
+	static const gid_t groups[] = { 3001, 3002, 3003, 3004, 3005, 3006, 3007, 3008, 3009 };
+	struct client c = client_of(1000, 1001, groups, 9);
+
+	ask(&c);
+	WANT(c.info->cred.ngroups, 8);
+	WANT(c.info->cred.grouplist[7], 3008);
+	WANT(c.info->flags & _NTO_CI_FULL_GROUPS, 0);
+	WANT(CALL(c.pair.server, ConnectClientInfo, c.scoid, c.info, 0), is_remote() ? 8 : 9);
 }
 
 CASE(BOTH, no_groups)

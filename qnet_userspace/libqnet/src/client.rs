@@ -17,6 +17,8 @@ use crate::{
 
 /// `_NTO_CI_FULL_GROUPS` of the header.
 const FULL_GROUPS: u32 = 0x8000_0000;
+/// How many of a client's groups its node tells at most: the first that it has.
+const REMOTE_GROUPS: usize = 8;
 /// The most groups that a process can have.
 const MOST_GROUPS: usize = 65_536;
 
@@ -95,7 +97,9 @@ unsafe fn client_info(scoid: c_int, info: *mut _client_info, ngroups: c_int) -> 
 ///
 /// `info` must be valid to write.
 unsafe fn fill(info: *mut _client_info, told: &qnet_sys::qnet_client_info, groups: usize) {
-    let all = groups == told.ngroups as usize;
+    // As many as cross the network may be all, or not.
+    let told_all = told.nd == 0 || (told.ngroups as usize) < REMOTE_GROUPS;
+    let all = told_all && groups == told.ngroups as usize;
     // SAFETY: The caller says that it is valid. The fields are written one by one, since the list of
     // groups at the end may be a program's own that it wants to keep.
     unsafe {
@@ -145,5 +149,22 @@ mod tests {
         // SAFETY: As above.
         unsafe { fill(&mut info, &told, 1) };
         assert_eq!((info.flags, info.cred.ngroups), (0, 1));
+    }
+
+    #[test]
+    fn another_node_may_have_kept_back_groups_behind_the_8th() {
+        let flags = |nd, ngroups| {
+            let told = qnet_sys::qnet_client_info {
+                nd,
+                ngroups,
+                ..Default::default()
+            };
+            let mut info = _client_info::default();
+            // SAFETY: It is a place of this function's own.
+            unsafe { fill(&mut info, &told, ngroups as usize) };
+            info.flags
+        };
+        assert_eq!((flags(0, 8), flags(0, 9)), (FULL_GROUPS, FULL_GROUPS));
+        assert_eq!((flags(2, 7), flags(2, 8)), (FULL_GROUPS, 0));
     }
 }
