@@ -96,6 +96,10 @@ extern "C" {
 #define _NTO_TIMEOUT_SEND	0x10	/* no server has received the message */
 #define _NTO_TIMEOUT_RECEIVE	0x20	/* no message has come */
 #define _NTO_TIMEOUT_REPLY	0x40	/* the server has not answered */
+/* States of calls that are not in this library: no call of it ends by them. */
+#define _NTO_TIMEOUT_NANOSLEEP	0x1000
+#define _NTO_TIMEOUT_NET_SEND	0x80000
+#define _NTO_TIMEOUT_NET_REPLY	0x100000
 
 /* What MsgKeyData() does. */
 #define _NTO_KEYDATA_VERIFY	0	/* is it the key of these data? */
