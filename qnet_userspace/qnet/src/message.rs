@@ -195,7 +195,18 @@ impl Message {
     /// Any thread may do it, as often as it likes, while the client is blocked. On another node, what
     /// did not come with the message is fetched over the network.
     pub fn read(&self, offset: usize, buf: &mut [u8]) -> Result<usize> {
-        raw::read(self.rcvid.get(), offset, Sink::new(buf), Timeout::NEVER)
+        self.read_timeout(offset, buf, Timeout::NEVER)
+    }
+
+    /// As [`read`](Self::read), and gives up when `timeout` says so: the client may be stopped, or
+    /// slow.
+    pub fn read_timeout(
+        &self,
+        offset: usize,
+        buf: &mut [u8],
+        timeout: impl Into<Timeout>,
+    ) -> Result<usize> {
+        raw::read(self.rcvid.get(), offset, Sink::new(buf), timeout.into())
     }
 
     /// As [`read`](Self::read), scattered over `parts`.
@@ -207,7 +218,17 @@ impl Message {
     /// Copies `data` into the client's reply area, from its byte `offset` on: for how many bytes it
     /// has room. The data of the reply itself go to the beginning of the area.
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<usize> {
-        raw::write(self.rcvid.get(), offset, Source::new(data), Timeout::NEVER)
+        self.write_timeout(offset, data, Timeout::NEVER)
+    }
+
+    /// As [`write`](Self::write), and gives up when `timeout` says so.
+    pub fn write_timeout(
+        &self,
+        offset: usize,
+        data: &[u8],
+        timeout: impl Into<Timeout>,
+    ) -> Result<usize> {
+        raw::write(self.rcvid.get(), offset, Source::new(data), timeout.into())
     }
 
     /// As [`write`](Self::write), gathered from `parts`.

@@ -61,13 +61,18 @@ impl Node {
     ///
     /// It is what to send along when a program on this node is to talk to `other`.
     pub fn number_of(self, other: Node) -> Result<u32> {
+        self.number_of_timeout(other, Timeout::NEVER)
+    }
+
+    /// As [`number_of`](Self::number_of), and gives up when `timeout` says so.
+    pub fn number_of_timeout(self, other: Node, timeout: impl Into<Timeout>) -> Result<u32> {
         if self.is_local() {
             return Ok(other.0);
         }
         if self.is_same_machine(other) {
             return Ok(Self::LOCAL.0);
         }
-        raw::remote_nd(self.0, other.0, Timeout::NEVER).map_err(absent)
+        raw::remote_nd(self.0, other.0, timeout.into()).map_err(absent)
     }
 
     /// Whether two descriptors mean one machine, perhaps with another quality of service.

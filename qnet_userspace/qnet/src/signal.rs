@@ -42,8 +42,14 @@ impl Signal {
         }
     }
 
-    /// Sends it.
+    /// Sends it, and waits for what the other node says of that.
     pub fn send(&self) -> Result<()> {
+        self.send_timeout(Timeout::NEVER)
+    }
+
+    /// As [`send`](Self::send), and gives up when `timeout` says so; then nobody knows whether it was
+    /// sent.
+    pub fn send_timeout(&self, timeout: impl Into<Timeout>) -> Result<()> {
         let argument = qnet_signal {
             nd: self.node.as_raw(),
             pid: self.pid,
@@ -53,6 +59,6 @@ impl Signal {
             value: self.value,
             ..Default::default()
         };
-        raw::signal(argument, Timeout::NEVER)
+        raw::signal(argument, timeout.into())
     }
 }

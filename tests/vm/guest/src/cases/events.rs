@@ -321,7 +321,7 @@ fn remote_numbers(world: &World) -> Outcome {
         let number = node.number_of(Node::LOCAL)?;
         ensure!(number != 0, "this node is not that one");
         let unknown = Node::from_raw(0x7ffe);
-        let answer = qnet::raw::remote_nd(node.as_raw(), unknown.as_raw(), PATIENCE.into());
+        let answer = node.number_of_timeout(unknown, PATIENCE);
         ensure!(answer.is_err(), "{answer:?}");
         let none = Timeout::after(Duration::from_secs(1));
         let answer = qnet::raw::remote_nd(unknown.as_raw(), 0, none);
