@@ -157,11 +157,11 @@ module! {
             description: "Channels that one user may have",
         },
         user_connections: u32 {
-            default: 65536,
+            default: 16384,
             description: "Connections that one user may have",
         },
         user_messages: u32 {
-            default: 65536,
+            default: 16384,
             description: "Messages of one user that may be under way",
         },
         user_bytes: u32 {

@@ -163,6 +163,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     let answer = buffer(&receive.reply)?;
     // Messages that fail here do not prolong the wait for the next.
     let timeout = timeout(&receive.timeout)?.fixed_in_receive();
+    let only_pulses = receive.flags & uapi::QNET_RECEIVE_PULSE != 0;
     let channel = socket.own_channel()?;
     channel.process.thread_calls()?;
     if receive.rcvid != 0 {
@@ -178,8 +179,7 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         receive.reply_error = replied.err().map_or(0, |error| -error.to_errno());
     }
     channel.process.lent.give_back_mine();
-    let only_pulses = receive.flags & uapi::QNET_RECEIVE_PULSE != 0;
-    let next = next(channel, &timeout, only_pulses, &into).inspect_err(|_| {
+    let next = next(channel, &timeout, only_pulses, &into, Fill::Whole).inspect_err(|_| {
         if receive.rcvid != 0 {
             // The call may come back, and must not answer twice. If it cannot be told that, it does
             // not come back either.
@@ -213,6 +213,15 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
     Ok(())
 }
 
+/// How much of a message a receive stores that its sender still has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// What there is room for, if the sender is there to copy it.
+    Whole,
+    /// Nothing: the receive waits for nobody.
+    Nothing,
+}
+
 /// What a receiver got.
 pub(super) enum Next {
     /// A pulse.
@@ -229,13 +238,14 @@ pub(super) fn next(
     timeout: &Timeout,
     only_pulses: bool,
     into: &UserBuf,
+    fill: Fill,
 ) -> Result<Next> {
     loop {
         let (transaction, payload) = match channel.receive(timeout, only_pulses)? {
             Received::Pulse(pulse) => return Ok(Next::Pulse(pulse)),
             Received::Message(transaction, payload) => (transaction, payload),
         };
-        let msglen = match copy(&transaction, &payload, into) {
+        let msglen = match copy(&transaction, &payload, into, fill) {
             Ok(Some(msglen)) => msglen,
             // Only the sender's memory was at fault, or the sender is gone.
             Ok(None) => continue,
@@ -271,13 +281,17 @@ fn copy(
     transaction: &Arc<Transaction>,
     payload: &Payload,
     into: &UserBuf,
+    fill: Fill,
 ) -> Result<Option<usize>> {
     let pushed = payload.copy_to(into)?;
     payload.count_copied(transaction.node(), pushed);
+    if fill == Fill::Nothing {
+        return Ok(Some(pushed));
+    }
     match transaction.fill(into, pushed) {
         Ok(rest) => Ok(Some(pushed + rest)),
         // The server can go on with what there is, and read the rest itself.
-        Err(error) if error == EINTR || error == ENOMEM || error == EAGAIN => Ok(Some(pushed)),
+        Err(EINTR | ENOMEM | EAGAIN | ETIMEDOUT) => Ok(Some(pushed)),
         Err(error) if error == EFAULT => {
             // If the sender is gone already, there is nobody to tell.
             let _ = transaction.fail(-EFAULT.to_errno());

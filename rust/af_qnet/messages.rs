@@ -12,6 +12,7 @@ use super::{
     ioctl::{
         next,
         pulse_of,
+        Fill,
         Next, //
     },
     QnetSocket,
@@ -19,7 +20,10 @@ use super::{
 };
 use crate::{
     ipc::{
-        connection::Request,
+        connection::{
+            Request,
+            Unsent, //
+        },
         parked::Call,
         transaction::{
             Outcome,
@@ -153,7 +157,10 @@ fn post(connection: &Arc<Connection>, msg: &Msg<'_>, deadline: Option<u64>) -> R
     };
     connection
         .post(&request, post.cookie)
-        .map_err(|error| of_wait(error, deadline))?;
+        .map_err(|unsent| match unsent {
+            Unsent::Waited(error) => of_wait(error, deadline),
+            Unsent::Refused(error) => error,
+        })?;
     Ok(length)
 }
 
@@ -217,7 +224,9 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
     if waits {
         channel.process.lent.give_back_mine();
     }
-    let next = next(channel, &timeout, false, &into).map_err(|error| of_wait(error, deadline))?;
+    let fill = if waits { Fill::Whole } else { Fill::Nothing };
+    let next =
+        next(channel, &timeout, false, &into, fill).map_err(|error| of_wait(error, deadline))?;
     if !waits {
         channel.process.lent.give_back_mine();
     }
@@ -251,7 +260,8 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
     }
 }
 
-/// MsgReply and MsgError.
+/// MsgReply and MsgError. What ends by a signal has answered nothing, and is done again unless a handler
+/// wants to know.
 fn reply(socket: &QnetSocket, msg: &Msg<'_>) -> Result<usize> {
     let reply: uapi::Replied = msg.control(uapi::QNET_CM_REPLY)?.ok_or(EINVAL)?;
     let data = msg.buffer()?;
@@ -262,5 +272,7 @@ fn reply(socket: &QnetSocket, msg: &Msg<'_>) -> Result<usize> {
         error => super::ioctl::fail(&process, reply.rcvid, error),
     };
     process.lent.give_back(reply.rcvid);
-    replied.map(|()| data.len())
+    replied
+        .map(|()| data.len())
+        .map_err(|error| of_wait(error, None))
 }

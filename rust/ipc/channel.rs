@@ -51,8 +51,8 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The most messages that other nodes may have waiting in one channel. A local client that sends
-/// is blocked, so that their number is that of the threads.
+/// The most messages that other nodes may have waiting in one channel. Those of this node are limited
+/// with their users.
 const MAX_REMOTE_QUEUED: usize = 1024;
 /// The most pulses that wait in one channel when a program of another node sends one, ...
 const MAX_PULSES_REMOTE: usize = 2048;
@@ -89,9 +89,34 @@ impl Room {
 /// What a message costs in addition to its bytes, in bytes.
 const MESSAGE_COST: usize = 512;
 
+/// What there is of a kind.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    /// How many pulses.
+    pulses: usize,
+    /// How many messages of other nodes.
+    remote: usize,
+    /// How much those take of the room that there is for them.
+    cost: usize,
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.pulses += other.pulses;
+        self.remote += other.remote;
+        self.cost += other.cost;
+    }
+
+    fn subtract(&mut self, other: Counts) {
+        self.pulses -= other.pulses;
+        self.remote -= other.remote;
+        self.cost -= other.cost;
+    }
+}
+
 /// What waits in a channel.
 enum Item {
-    /// A message, and how much it takes of the room for those of other nodes.
+    /// A message, and how much it takes of the room for those of other nodes; 0 for one of this node.
     Message(Arc<Transaction>, usize),
     Pulse(Pulse),
 }
@@ -104,11 +129,18 @@ impl Item {
         }
     }
 
-    /// How much it adds to the pulses, and to the messages of other nodes.
-    fn counts(&self) -> (usize, usize) {
+    /// What it adds.
+    fn counts(&self) -> Counts {
         match self {
-            Item::Message(_, cost) => (0, *cost),
-            Item::Pulse(_) => (1, 0),
+            Item::Message(_, cost) => Counts {
+                pulses: 0,
+                remote: usize::from(*cost != 0),
+                cost: *cost,
+            },
+            Item::Pulse(_) => Counts {
+                pulses: 1,
+                ..Counts::default()
+            },
         }
     }
 }
@@ -126,10 +158,7 @@ struct Inner {
     /// What is to be received next is the last: the lowest priority comes first, and among equals
     /// the newest.
     queue: KVec<Item>,
-    /// How many of them are pulses.
-    pulses: usize,
-    /// How much the messages of other nodes take.
-    remote: usize,
+    counts: Counts,
     destroyed: bool,
 }
 
@@ -137,24 +166,21 @@ impl Inner {
     fn insert(&mut self, item: Item) -> Result {
         self.queue.reserve(1, atomic_account() | __GFP_NOWARN)?;
         let priority = item.priority();
-        let (pulses, remote) = item.counts();
+        let counts = item.counts();
         let place = self
             .queue
             .partition_point(|other| other.priority() < priority);
         self.queue
             .insert_within_capacity(place, item)
             .map_err(|_| ENOMEM)?;
-        self.pulses += pulses;
-        self.remote += remote;
+        self.counts.add(counts);
         Ok(())
     }
 
     /// Takes what is at that place.
     fn take(&mut self, place: usize) -> Option<Item> {
         let item = self.queue.remove(place).ok()?;
-        let (pulses, remote) = item.counts();
-        self.pulses -= pulses;
-        self.remote -= remote;
+        self.counts.subtract(item.counts());
         Some(item)
     }
 
@@ -162,7 +188,7 @@ impl Inner {
     fn take_next(&mut self, only_pulses: bool) -> Option<Item> {
         let place = match only_pulses {
             false => self.queue.len().checked_sub(1)?,
-            true if self.pulses == 0 => return None,
+            true if self.counts.pulses == 0 => return None,
             true => self
                 .queue
                 .iter()
@@ -216,8 +242,7 @@ impl Channel {
                 door <- Door::new(),
                 inner <- new_spinlock_bh!(Inner {
                     queue: KVec::new(),
-                    pulses: 0,
-                    remote: 0,
+                    counts: Counts::default(),
                     destroyed: false,
                 }),
                 arrivals <- WaitQueue::new(),
@@ -266,11 +291,11 @@ impl Channel {
             if inner.destroyed {
                 return Err(ESRCH);
             }
-            if remote && inner.queue.len() - inner.pulses >= MAX_REMOTE_QUEUED {
+            if remote && inner.counts.remote >= MAX_REMOTE_QUEUED {
                 return Err(EAGAIN);
             }
             // One message has room always.
-            if remote && inner.remote != 0 && inner.remote + cost > self.rcvbuf() {
+            if remote && inner.counts.cost != 0 && inner.counts.cost + cost > self.rcvbuf() {
                 return Err(EAGAIN);
             }
             inner.insert(Item::Message(transaction.clone(), cost))?;
@@ -300,8 +325,8 @@ impl Channel {
         }
     }
 
-    /// What may be done without waiting: receive a message or a pulse; and answer, which never waits
-    /// for a program.
+    /// What may be done without waiting: receive a message or a pulse; and answer, for which no other
+    /// answer has to be awaited.
     pub(crate) fn ready(&self) -> Ready {
         let inner = self.inner.lock();
         Ready {
@@ -314,7 +339,8 @@ impl Channel {
     /// How many messages and how many pulses wait to be received, for a listing.
     pub(super) fn queued(&self) -> (usize, usize) {
         let inner = self.inner.lock();
-        (inner.queue.len() - inner.pulses, inner.pulses)
+        let pulses = inner.counts.pulses;
+        (inner.queue.len() - pulses, pulses)
     }
 
     /// What is at a place of the queue, for a listing: whether there is anything, and the message if
@@ -340,7 +366,7 @@ impl Channel {
             if inner.destroyed {
                 return Err(ESRCH);
             }
-            if inner.pulses >= room.limit() {
+            if inner.counts.pulses >= room.limit() {
                 return Err(EAGAIN);
             }
             inner.insert(Item::Pulse(pulse))?;
@@ -479,7 +505,7 @@ impl Channel {
                 return false;
             }
             inner.destroyed = true;
-            inner.pulses
+            inner.counts.pulses
         };
         self.arrivals.wake_all();
         self.pulse_arrivals.wake_all();
@@ -503,6 +529,6 @@ impl Channel {
     fn drop_pulses(&self) {
         let mut inner = self.inner.lock();
         inner.queue.retain(|item| !matches!(item, Item::Pulse(_)));
-        inner.pulses = 0;
+        inner.counts.pulses = 0;
     }
 }

@@ -9,6 +9,7 @@ mod signal;
 mod there;
 mod unblock;
 
+pub(crate) use self::post::Unsent;
 use self::unblock::UnblockDue;
 use crate::{
     ipc::{
@@ -189,6 +190,9 @@ pub(crate) struct Connection {
     heirs: SpinLockBh<KVec<Arc<Connection>>>,
     #[pin]
     state: SpinLockBh<State>,
+    /// Whether its process has ended it, or has died: nobody wants answers any more. One whose server
+    /// or session is lost is dead, and its answers are still the program's.
+    ended: Atomic<bool>,
     /// Woken when the state changes.
     #[pin]
     changed: WaitQueue,
@@ -264,6 +268,7 @@ impl Connection {
                 parked <- ParkedSends::new(),
                 heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
+                ended: Atomic::new(false),
                 changed <- WaitQueue::new(),
                 bell,
                 mailbox <- Mailbox::new(),
@@ -569,6 +574,12 @@ impl Connection {
         *self.state.lock() == State::Dead
     }
 
+    /// Whether its process has ended it. Who puts something into the mailbox, or parks it, looks behind
+    /// that: who ends the connection looks there after saying so, under the same lock.
+    fn is_ended(&self) -> bool {
+        self.ended.load(Relaxed)
+    }
+
     /// Whether it was detached, or its server is known to be gone.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.is_dead() || self.channel().is_some_and(|channel| channel.is_destroyed())
@@ -623,6 +634,7 @@ impl Connection {
     /// Ends the connection of one process; says whether there was one. Process context, may sleep; no
     /// lock is held.
     pub(super) fn end(self: &Arc<Self>, until: Patience) -> bool {
+        self.ended.store(true, Relaxed);
         let mut before = State::Dead;
         self.change(|state| {
             before = state;

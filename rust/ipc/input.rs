@@ -388,7 +388,7 @@ impl Arrival<'_> {
         };
         match queued {
             // Who ended the session in between may have searched the queue before.
-            Ok(()) if server.is_cut_off() => server.forget_messages(),
+            Ok(()) if server.is_cut_off() => server.forget_queued(),
             Ok(()) => {}
             // The channel's end is told by CONNECT_DEATH, which comes before this.
             Err(error) if error == ESRCH => {}

@@ -253,12 +253,9 @@ impl Mailbox {
 
     /// Why there was no way when it was last looked for, if that was not told yet.
     pub(super) fn take_failure(&self) -> Option<Error> {
-        match self.failure.load(Relaxed) {
+        match self.failure.xchg(0, Relaxed) {
             0 => None,
-            error => {
-                self.failure.store(0, Relaxed);
-                Some(Error::from_errno(error))
-            }
+            error => Some(Error::from_errno(error)),
         }
     }
 

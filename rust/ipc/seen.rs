@@ -91,6 +91,11 @@ impl Seen {
         self.changed.load(Relaxed) && self.changed.xchg(false, Relaxed)
     }
 
+    /// The message that was to tell the change was not sent: the next one tells it.
+    pub(super) fn keep_change(&self) {
+        self.changed.store(true, Relaxed);
+    }
+
     /// Whether the client, as it was seen, may signal the process `target` or send it a pulse. Legal in
     /// softirq.
     ///

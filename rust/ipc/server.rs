@@ -230,17 +230,23 @@ impl ServerConnection {
     }
 
     /// Takes the client's messages out of the queue, and their rcvids out of the server's table.
-    pub(super) fn forget_messages(self: &Arc<Self>) {
+    fn forget_messages(self: &Arc<Self>) {
         // Most clients have none, and the search goes through all that the server has. A client that
         // has many must not be searched for each of them, when it is taken out.
         let messages = core::mem::take(&mut *self.messages.lock());
         if !messages.is_empty() {
-            self.channel.fail_if(
-                |transaction| transaction.came_by(self),
-                Event::Abandon,
-                ESRCH,
-            );
+            self.forget_queued();
         }
+    }
+
+    /// The same for a message that was put into the queue when the others may have been forgotten, and
+    /// their list with them.
+    pub(super) fn forget_queued(self: &Arc<Self>) {
+        self.channel.fail_if(
+            |transaction| transaction.came_by(self),
+            Event::Abandon,
+            ESRCH,
+        );
     }
 
     /// Whether the client has left.

@@ -158,6 +158,10 @@ const FIRST_ASK: u64 = 1_000_000_000;
 /// See [`FIRST_ASK`].
 const LAST_ASK: u64 = 30_000_000_000;
 
+/// How many nanoseconds a receive waits for the rest of a long message, which a thread that runs has
+/// copied long before.
+const FILL: u64 = 2_000_000_000;
+
 /// How many nanoseconds a server's request waits for room on the way to it, when no thread's time-out
 /// says so.
 const SERVING_SLICE: u64 = 200_000_000;
@@ -700,10 +704,11 @@ impl Transaction {
 
     /// A message of this node that was received is copied into the rest of the receiver's buffer, of
     /// which `done` bytes are filled: says how many bytes more. Of a message of another node there
-    /// is only what was pushed. Process context.
+    /// is only what was pushed. The sender's thread copies, which cannot be waited for without end: it
+    /// may be stopped. Process context.
     ///
     /// Errors: `ESRCH` when the sender is gone, `EFAULT` for its memory and `ESRVRFAULT` (312) for the
-    /// receiver's, `EINTR`, `ENOMEM`.
+    /// receiver's, `ETIMEDOUT` when the sender does not come, `EINTR`, `ENOMEM`.
     pub(crate) fn fill(self: &Arc<Self>, into: &UserBuf, done: usize) -> Result<usize> {
         let whole = u64::try_from(self.sender.srcmsglen).unwrap_or(0);
         let room = into.len().saturating_sub(done) as u64;
@@ -711,7 +716,8 @@ impl Transaction {
         if rest == 0 || !self.is_local() {
             return Ok(0);
         }
-        super::transfer::pull(self, done as u64, rest, into, done, None)
+        let until = now_ns().saturating_add(FILL);
+        super::transfer::pull(self, done as u64, rest, into, done, Some(until))
     }
 
     /// How many bytes wait with it to be received, if it came from another node.

@@ -43,7 +43,7 @@ use kernel::{
     workqueue::WorkItem, //
 };
 
-/// After how many nanoseconds of waiting for the way it is looked whether somebody wants it still.
+/// How many nanoseconds at a time it is waited for the way, so that many that wait take turns.
 const CLEARING_SLICE: u64 = 200_000_000;
 
 impl WorkItem<SERVING> for Connection {
@@ -59,9 +59,38 @@ impl WorkItem<CLEARING> for Connection {
     type Pointer = Arc<Connection>;
 
     fn run(this: Arc<Self>) {
-        this.wait_for_way();
+        if !this.wait_for_way() {
+            // If it was put there again meanwhile, it comes all the same.
+            let _ = work::enqueue_long::<_, CLEARING>(this);
+            return;
+        }
         this.mailbox.block(false);
         this.ring();
+    }
+}
+
+/// Why a message was not sent that nobody waits with.
+pub(crate) enum Unsent {
+    /// This node could not, or the wait for it is over.
+    Waited(Error),
+    /// The other node does not want it.
+    Refused(Error),
+}
+
+impl From<Error> for Unsent {
+    fn from(error: Error) -> Self {
+        Unsent::Waited(error)
+    }
+}
+
+impl Unsent {
+    /// The same, if it says that something is short, so that nobody takes it for a reason to poll.
+    fn not_for_poll(self) -> Self {
+        match self {
+            Unsent::Waited(EAGAIN) => Unsent::Waited(ENOBUFS),
+            Unsent::Refused(EAGAIN) => Unsent::Refused(ENOBUFS),
+            unsent => unsent,
+        }
     }
 }
 
@@ -71,21 +100,23 @@ impl Connection {
     ///
     /// Errors: as [`send`](Self::send), but for those of the answer, and `ENOBUFS` in place of `EAGAIN`;
     /// `EMSGSIZE` for more than `QNET_POST_MAX` bytes, or room for more.
-    pub(crate) fn post(self: &Arc<Self>, request: &Request, cookie: u64) -> Result {
+    pub(crate) fn post(self: &Arc<Self>, request: &Request, cookie: u64) -> Result<(), Unsent> {
         let most = request.message.len().max(request.reply.len());
         if most > uapi::QNET_POST_MAX {
-            return Err(EMSGSIZE);
+            return Err(EMSGSIZE.into());
         }
         let mine = self.of_caller()?;
         trace::Send::trace(|| mine.traced(request));
         if let Some(error) = mine.mailbox.take_failure() {
-            return Err(error);
+            return Err(error.into());
         }
         let place = mine
             .mailbox
-            .place(request.timeout.deadline, || mine.is_dead())?;
+            .place(request.timeout.deadline, || mine.is_cut_off())?;
         let posted = match &mine.target {
-            Target::Here { channel, .. } => mine.post_here(channel, request, cookie, place),
+            Target::Here { channel, .. } => mine
+                .post_here(channel, request, cookie, place)
+                .map_err(Unsent::from),
             Target::There { peer, pid, chid } => {
                 mine.post_there(peer, *pid, *chid, request, cookie, place)
             }
@@ -94,8 +125,7 @@ impl Connection {
             // Its place is free again.
             mine.ring();
         }
-        // EAGAIN would say that it is worth while to poll.
-        posted.map_err(|error| if error == EAGAIN { ENOBUFS } else { error })
+        posted.map_err(Unsent::not_for_poll)
     }
 
     fn post_here(
@@ -123,7 +153,7 @@ impl Connection {
             self.mailbox.remove(&transaction);
         }
         let transaction = queued?;
-        if self.is_dead() {
+        if self.is_ended() {
             // Who ended the connection in between may have found nothing in the mailbox, and in the
             // queue.
             self.abandon_posted();
@@ -140,9 +170,9 @@ impl Connection {
         request: &Request,
         cookie: u64,
         place: Place<'_>,
-    ) -> Result {
+    ) -> Result<(), Unsent> {
         if self.is_dead() {
-            return Err(EBADF);
+            return Err(EBADF.into());
         }
         self.node.stats.count(Counter::ClientKercalls);
         let bytes = request.message.read_piece(0, uapi::QNET_POST_MAX)?;
@@ -165,7 +195,9 @@ impl Connection {
             self.transmit_posted(peer, pid, chid, &posted)
         });
         match sent {
-            Ok(()) if !self.is_dead() => {
+            // It is out. Should the server or the session be gone meanwhile, the answer is here, or
+            // comes: why there is none.
+            Ok(()) if !self.is_ended() => {
                 if transaction.is_answered() {
                     // Before it was in the mailbox that rang for nobody.
                     self.ring();
@@ -174,7 +206,7 @@ impl Connection {
             }
             sent => {
                 let removed = self.mailbox.remove(&transaction);
-                if kept && !removed && transaction.is_finished() {
+                if kept && !removed && !self.is_ended() && transaction.is_finished() {
                     // Somebody has collected the answer already.
                     return Ok(());
                 }
@@ -190,15 +222,15 @@ impl Connection {
         transaction: &Arc<Transaction>,
         handle: u32,
         error: Error,
-    ) -> Result {
+    ) -> Result<(), Unsent> {
         transaction.leave();
         self.forget_send(handle);
         if error == ETIMEDOUT {
             self.clear_way();
         }
         match transaction.take_answer() {
-            Some(Outcome::Error(told)) => Err(Error::from_errno(told)),
-            _ => Err(error),
+            Some(Outcome::Error(told)) => Err(Unsent::Refused(Error::from_errno(told))),
+            _ => Err(error.into()),
         }
     }
 
@@ -235,24 +267,21 @@ impl Connection {
         let _ = work::enqueue_long::<_, CLEARING>(self.clone());
     }
 
-    /// Waits until there is a path to the other node, and room in its session, or until nobody wants
-    /// that any more. By the workqueue. That there is no path, the next message tells.
-    fn wait_for_way(&self) {
+    /// Waits a while until there is a path to the other node, and room in its session; says whether
+    /// there is, or nobody wants that any more. By the workqueue. That there is no path, the next
+    /// message tells.
+    fn wait_for_way(&self) -> bool {
         let Target::There { peer, .. } = &self.target else {
-            return;
+            return true;
         };
         if let Err(error) = self.node.find_paths(peer, None) {
             self.mailbox.fail(error);
-            return;
+            return true;
         }
-        while !self.is_dead() {
-            let until = Some(now_ns().saturating_add(CLEARING_SLICE));
-            // A session that has ended has room for anything.
-            let waited = peer.wait_for_room(peer.connection(), until);
-            if !waited.is_err_and(|error| error == ETIMEDOUT) {
-                return;
-            }
-        }
+        let until = Some(now_ns().saturating_add(CLEARING_SLICE));
+        // A session that has ended has room for anything.
+        let waited = peer.wait_for_room(peer.connection(), until);
+        self.is_dead() || !waited.is_err_and(|error| error == ETIMEDOUT)
     }
 
     /// Gets the answer of a message that was posted, and the message. Process context; it waits until

@@ -183,16 +183,20 @@ impl Connection {
         // Short messages are copied now; of a long one, the rest when the server receives it.
         let bytes = request.message.read_piece(0, MAX_DATA)?;
         let client = self.client(bytes.len() + room)?;
-        let transaction = Transaction::new(
-            &self.node,
-            client,
-            self.sender(request, 0)?,
-            Some(Payload::Copied(bytes)),
-            GFP_KERNEL_ACCOUNT,
-        )?;
-        before(&transaction)?;
-        tap::sent(&self.node, &transaction);
-        channel.queue(&transaction, false).map_err(gone_is_dead)?;
+        let sender = self.sender(request, 0)?;
+        let tells = sender.client_changed;
+        let payload = Some(Payload::Copied(bytes));
+        let queued = Transaction::new(&self.node, client, sender, payload, GFP_KERNEL_ACCOUNT)
+            .and_then(|transaction| {
+                before(&transaction)?;
+                tap::sent(&self.node, &transaction);
+                channel.queue(&transaction, false).map_err(gone_is_dead)?;
+                Ok(transaction)
+            });
+        if queued.is_err() && tells {
+            self.seen.keep_change();
+        }
+        let transaction = queued?;
         if self.is_dead() {
             // Detached in between: who did it may have searched the queue before it was there. If
             // the outcome is decided already, it is fetched below.
@@ -246,7 +250,7 @@ impl Connection {
                 return Err(EINTR);
             }
         }
-        if self.is_dead() {
+        if self.is_ended() {
             // Who ended the connection in between may have found nothing parked.
             self.abandon_all();
         }
@@ -422,8 +426,7 @@ impl Connection {
                 }
                 Target::There { peer, .. } => {
                     transaction.die(&|| self.unblock(peer, &transaction, handle));
-                    let waiting = self.node.ipc.waiting.lock().take(handle);
-                    drop(waiting);
+                    self.forget_send(handle);
                 }
             }
         }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use qnet::{
-    raw,
+    raw::{
+        self,
+        Sink, //
+    },
     Channel,
     ChannelFlags,
     Collected,
@@ -32,6 +35,7 @@ use super::{
     echoes,
     fails_with,
     start_send,
+    wait_state,
     Call,
     Case,
     Scope, //
@@ -79,6 +83,11 @@ pub(super) const CASES: &[Case] = &[
     Case::new("poll_a_channel", Scope::Local, poll_a_channel),
     Case::new("epoll_and_sigio", Scope::Local, epoll_and_sigio),
     Case::new("serve_by_messages", Scope::Local, serve_by_messages),
+    Case::new(
+        "client_that_is_stopped",
+        Scope::Local,
+        client_that_is_stopped,
+    ),
     Case::new("receive_buffer", Scope::Remote, receive_buffer),
     Case::new("peer_credentials", Scope::Local, peer_credentials),
     Case::new("wrong_arguments", Scope::Local, wrong_arguments),
@@ -533,6 +542,54 @@ fn serve_by_messages(_: &World) -> Outcome {
     let none = raw::recvmsg::<qnet_cm_received>(fd, &mut bytes, libc::MSG_DONTWAIT);
     fails_with("nothing there", none.map(|got| got.len), &[Error::EAGAIN])?;
     Ok(())
+}
+
+/// A client that is stopped keeps no server: what is to be had without it is received.
+fn client_that_is_stopped(_: &World) -> Outcome {
+    const LENGTH: usize = 200_000;
+    let channel = Channel::create()?;
+    let address = channel.address();
+    let message = pattern(5, LENGTH);
+    let stopped = || -> Outcome<i32> {
+        let client = sys::fork(|| {
+            let sent = Connection::attach(address).and_then(|to| to.send(&message, &mut []));
+            sent.map_or(99, |reply| reply.status as i32)
+        })?;
+        sys::poll(&channel, IN, PATIENCE)?;
+        sys::kill(client, libc::SIGSTOP)?;
+        wait_state(client, 'T')?;
+        Ok(client)
+    };
+    let go_on = |client, got: &[u8], rcvid| -> Outcome {
+        ensure!(got == &message[..got.len()], "other bytes");
+        ensure!(got.len() < 150_000, "{} bytes were received", got.len());
+        let mut rest = vec![0; LENGTH - got.len()];
+        let soon = Timeout::after(Duration::from_millis(50));
+        let read = raw::read(rcvid, got.len(), Sink::new(&mut rest), soon);
+        fails_with("reading from it", read, &[Error::ETIMEDOUT])?;
+        sys::kill(client, libc::SIGCONT)?;
+        let read = raw::read(rcvid, got.len(), Sink::new(&mut rest), Timeout::NEVER)?;
+        ensure_eq!(read, rest.len());
+        ensure!(rest == message[got.len()..], "the rest is another");
+        raw::reply(rcvid, 3, raw::Source::new(&[]))?;
+        ensure_eq!(sys::wait(client)?, 3, "the status of the client's send");
+        Ok(())
+    };
+    let mut bytes = vec![0; 150_000];
+
+    let client = stopped()?;
+    let fd = channel.as_fd();
+    let got: raw::Got<qnet_cm_received> = raw::recvmsg(fd, &mut bytes, libc::MSG_DONTWAIT)?;
+    let received = got.control.ok_or("no control message")?;
+    ensure_eq!(received.info.srcmsglen, LENGTH as i64);
+    ensure_eq!(received.info.msglen, got.len as i64);
+    go_on(client, &bytes[..got.len], received.rcvid)?;
+
+    let client = stopped()?;
+    let got = channel.receive(&mut bytes)?;
+    ensure_eq!(got.info().source_len, LENGTH);
+    let length = got.len();
+    go_on(client, &bytes[..length], got.into_rcvid().get())
 }
 
 /// What waits in a channel has a limit, beyond which the other node is to try again.

@@ -232,14 +232,19 @@ impl<T: Send + 'static> Call<T> {
 
     /// Waits until the kernel says that the thread sleeps.
     fn wait_asleep(&self) -> Outcome {
-        let file = format!("/proc/self/task/{}/stat", self.tid);
-        sys::within(PATIENCE, || {
-            let stat = std::fs::read_to_string(&file).ok()?;
-            let (_, rest) = stat.rsplit_once(") ")?;
-            rest.starts_with('S').then_some(())
-        })
-        .ok_or_else(|| "the thread does not block".into())
+        wait_state(self.tid, 'S')
     }
+}
+
+/// Waits until a thread is in this state, which is one of the letters of proc_pid_stat(5).
+fn wait_state(tid: i32, state: char) -> Outcome {
+    let file = format!("/proc/{tid}/stat");
+    sys::within(PATIENCE, || {
+        let stat = std::fs::read_to_string(&file).ok()?;
+        let (_, rest) = stat.rsplit_once(") ")?;
+        rest.starts_with(state).then_some(())
+    })
+    .ok_or_else(|| format!("the thread does not come into the state {state}").into())
 }
 
 /// Sends a request from a thread of its own.

@@ -421,8 +421,8 @@ fn pulses_of_others(world: &World) -> Outcome {
 fn limit<'a>(world: &'a World, option: &'static str) -> Outcome<Options<'a>> {
     let usual = &[
         "user_channels=16384",
-        "user_connections=65536",
-        "user_messages=65536",
+        "user_connections=16384",
+        "user_messages=16384",
         "user_bytes=268435456",
     ];
     let set = Options::set(world, &[option], usual)?;
