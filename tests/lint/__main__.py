@@ -21,6 +21,7 @@ _TREE: _Checks = (
     docs.counters,
     docs.packages,
     docs.calls,
+    docs.ioctls,
     docs.links,
     docs.first_programs,
     docs.man_pages,

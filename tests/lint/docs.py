@@ -77,6 +77,14 @@ def calls() -> list[str]:
     return wrong + _compare("call", "conformance.md", listed, real)
 
 
+def ioctls() -> list[str]:
+    """qnet(7) has an entry for each ioctl, and for no other."""
+    real = set(re.findall(r"^#define (QNET_IOC_\w+)\s+\\?\s*_IO", text(Path("rust/uapi/qnet.h")), re.MULTILINE))
+    section = text(Path("Documentation/man/qnet.7")).partition(".SS Ioctls\n")[2].partition("\n.SS ")[0]
+    heads = re.findall(r"^\.TP\n(.*)$", section, re.MULTILINE)
+    return _compare("ioctl", "man/qnet.7", set(re.findall(r"QNET_IOC_\w+", "\n".join(heads))), real)
+
+
 def links() -> list[str]:
     """Links between pages lead somewhere."""
     wrong = []
