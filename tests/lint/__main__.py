@@ -21,6 +21,7 @@ _TREE: _Checks = (
     docs.counters,
     docs.packages,
     docs.calls,
+    docs.crate,
     docs.ioctls,
     docs.links,
     docs.first_programs,
