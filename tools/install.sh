@@ -66,9 +66,19 @@ put_pages() {
 	done
 }
 
+# What the manual pages refer to, and what that refers to.
+DOCUMENTS="conformance.md observing.md options.md statistics.md"
+
+put_documents() {
+	local document
+	for document in $DOCUMENTS; do
+		put 0644 "$QNET_TOP/Documentation/$document" "$root/share/doc/qnet/$document"
+	done
+}
+
 # Everything that put_* puts, for this kernel and all others.
 remove() {
-	local page header
+	local page header document
 	rm -fv "$DESTDIR"/lib/modules/*/updates/qnet.ko
 	rm -fv "$root/lib/libqnet.so.0" "$root/lib/libqnet.so" "$root/lib/libqnet.a" "$root/lib/pkgconfig/libqnet.pc"
 	(cd "$QNET_TOP/qnet_userspace/include" && find . -name '*.h' -printf '%P\n') | while read -r header; do
@@ -78,6 +88,12 @@ remove() {
 	for page in "$QNET_TOP"/Documentation/man/*.[1-9]; do
 		rm -fv "$root/share/man/man${page##*.}/${page##*/}"
 	done
+	for document in $DOCUMENTS; do
+		rm -fv "$root/share/doc/qnet/$document"
+	done
+	if [ -d "$root/share/doc/qnet" ]; then
+		rmdir --ignore-fail-on-non-empty "$root/share/doc/qnet"
+	fi
 	if [ -z "$DESTDIR" ]; then
 		depmod -a || true
 		ldconfig
@@ -99,6 +115,7 @@ install)
 	put_library
 	put_command
 	put_pages
+	put_documents
 	;;
 uninstall) remove ;;
 *) die "usage: tools/install.sh install|uninstall" ;;

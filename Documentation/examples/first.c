@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The first program: a server thread and a client in one process, or a client
- * of a server elsewhere.
+ * The first program: a server thread and a client in one process, or a server
+ * and a client in two, on one node or on two.
  *
  *	cc -o first first.c -lqnet -lpthread
  *	./first			serves itself
- *	./first NODE PID CHID	sends to a channel of another process or node
+ *	./first serve		tells its PID and CHID, and serves until it is interrupted
+ *	./first NODE PID CHID	sends to that server
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/netmgr.h>
 #include <sys/neutrino.h>
+#include <unistd.h>
 
 static int fail(const char *what)
 {
@@ -22,21 +24,28 @@ static int fail(const char *what)
 	return EXIT_FAILURE;
 }
 
-/* Answers one message and ends. */
-static void *serve(void *argument)
+/* Answers the next message. */
+static int answer(int chid)
 {
-	int chid = *(int *)argument;
 	struct _msg_info info;
 	char request[64];
-	int rcvid = MsgReceive(chid, request, sizeof(request), &info);
+	int rcvid;
 
-	if (rcvid == -1) {
-		fail("MsgReceive");
-		return NULL;
-	}
+	do {
+		rcvid = MsgReceive(chid, request, sizeof(request), &info);
+	} while (rcvid == 0); /* a pulse, which nobody answers, and of which info says nothing */
+	if (rcvid == -1)
+		return fail("MsgReceive");
 	printf("server: \"%.*s\" from process %d\n", (int)info.msglen, request, (int)info.pid);
+	/* A client that is gone meanwhile is no reason not to serve the next one. */
 	if (MsgReply(rcvid, 7, "pleased to meet you", 20) == -1)
 		fail("MsgReply");
+	return EXIT_SUCCESS;
+}
+
+static void *serve_one(void *argument)
+{
+	answer(*(int *)argument);
 	return NULL;
 }
 
@@ -71,7 +80,14 @@ int main(int argc, char **argv)
 	chid = ChannelCreate(_NTO_CHF_SENDER_LEN | _NTO_CHF_REPLY_LEN);
 	if (chid == -1)
 		return fail("ChannelCreate");
-	errno = pthread_create(&server, NULL, serve, &chid);
+	if (argc == 2 && strcmp(argv[1], "serve") == 0) {
+		printf("./first NODE %d %d\n", (int)getpid(), chid);
+		fflush(stdout);
+		while (answer(chid) == EXIT_SUCCESS)
+			fflush(stdout);
+		return EXIT_FAILURE;
+	}
+	errno = pthread_create(&server, NULL, serve_one, &chid);
 	if (errno)
 		return fail("pthread_create");
 	result = ask(ND_LOCAL_NODE, 0, chid);

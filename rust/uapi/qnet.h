@@ -265,7 +265,10 @@ struct qnet_keydata {
 	struct qnet_buf	data;
 };
 
-/* On a connection: MsgSendPulse, which does not block. */
+/*
+ * On a connection: MsgSendPulse. It blocks only to another node, until there
+ * is a session, and room in it.
+ */
 struct qnet_send_pulse {
 	__u32	size;
 	__u32	flags;		/* 0 */

@@ -21,6 +21,8 @@ _TREE: _Checks = (
     docs.counters,
     docs.packages,
     docs.calls,
+    docs.crate,
+    docs.ioctls,
     docs.links,
     docs.first_programs,
     docs.man_pages,

@@ -77,6 +77,30 @@ def calls() -> list[str]:
     return wrong + _compare("call", "conformance.md", listed, real)
 
 
+def crate() -> list[str]:
+    """What Documentation/conformance.md names of the Rust crate is there."""
+    section = text(Path("Documentation/conformance.md")).partition("\n## The Rust crate\n")[2]
+    named = set(re.findall(r"`([A-Z]\w+::\w+)`", section))
+    real = {
+        f"{kind}::{function}"
+        for path in files()
+        if path.parts[:3] == ("qnet_userspace", "qnet", "src")
+        for kind, block in re.findall(r"^impl (\w+) \{\n(.*?)^\}$", text(path), re.MULTILINE | re.DOTALL)
+        for function in re.findall(r"^    pub (?:const )?fn (\w+)", block, re.MULTILINE)
+    }
+    if not named or not real:
+        return ["nothing of the crate found: has the form of the page or of the code changed?"]
+    return [f"{name}: in Documentation/conformance.md and not in the crate" for name in sorted(named - real)]
+
+
+def ioctls() -> list[str]:
+    """qnet(7) has an entry for each ioctl, and for no other."""
+    real = set(re.findall(r"^#define (QNET_IOC_\w+)\s+\\?\s*_IO", text(Path("rust/uapi/qnet.h")), re.MULTILINE))
+    section = text(Path("Documentation/man/qnet.7")).partition(".SS Ioctls\n")[2].partition("\n.SS ")[0]
+    heads = re.findall(r"^\.TP\n(.*)$", section, re.MULTILINE)
+    return _compare("ioctl", "man/qnet.7", set(re.findall(r"QNET_IOC_\w+", "\n".join(heads))), real)
+
+
 def links() -> list[str]:
     """Links between pages lead somewhere."""
     wrong = []

@@ -35,6 +35,15 @@ installed() {
 	done
 }
 
+# The manual pages are there, and the documents that pages, headers and documents name: all of them, and no other.
+documented() {
+	local doc=$DESTDIR/usr/share/doc/qnet man=$DESTDIR/usr/share/man named
+	installed usr/share/man/man3/MsgSend.3 usr/share/man/man3/MsgSendvsnc_r.3 usr/share/man/man7/qnet.7 \
+		usr/share/man/man8/qnet.8
+	named=$(grep -ohE '\b[a-z]+\.md\b' "$man"/man[1-9]/* "$doc"/*.md "$DESTDIR"/usr/include/sys/*.h | sort -u)
+	diff <(find "$doc" -type f -printf '%f\n' | sort) <(echo "$named")
+}
+
 # flags NAME: the options of this name in libqnet.pc, as they are below DESTDIR.
 flags() {
 	sed -n "s/^$1: //p" "$DESTDIR/usr/lib/pkgconfig/libqnet.pc" |
@@ -85,11 +94,13 @@ echo CONFIG_RUST=n >"$bare/.config"
 
 rm -rf "$DESTDIR"
 echo "KTAP version 1"
-echo "1..15"
+echo "1..16"
 check "install" tools/install.sh install
 check "the module is where modprobe looks" installed "lib/modules/$release/updates/qnet.ko"
 check "library, headers, command are there" installed usr/lib/libqnet.so.0 usr/lib/libqnet.so usr/lib/libqnet.a \
-	usr/include/sys/neutrino.h usr/include/sys/netmgr.h usr/include/linux/qnet.h usr/bin/qnet usr/lib/pkgconfig/libqnet.pc
+	usr/include/sys/neutrino.h usr/include/sys/netmgr.h usr/include/sys/siginfo.h usr/include/sys/qnet.h \
+	usr/include/linux/qnet.h usr/bin/qnet usr/lib/pkgconfig/libqnet.pc
+check "manual pages are there, and what they refer to" documented
 check "the first C program builds" compile "$QNET_TOP/build/install-first" -lpthread
 check "without the module it says what is missing" runs_without_module
 check "the first C program builds statically" compile "$QNET_TOP/build/install-first-static" -static -lpthread

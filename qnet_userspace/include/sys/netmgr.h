@@ -52,7 +52,8 @@ int netmgr_remote_nd(int remote_nd, int local_nd);
 
 /*
  * Writes the path of suffix on the node into the maxbuf bytes at path:
- * /net/node.domain/suffix. Returns its length, or -1 with errno set.
+ * /net/node.domain/suffix. Returns its length, or -1 with errno set. It is a
+ * name for netmgr_strtond(); there is no file system /net.
  */
 int netmgr_path(const char *nodename, const char *suffix, char *path, size_t maxbuf);
 

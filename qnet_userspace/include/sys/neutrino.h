@@ -3,8 +3,9 @@
  * Neutrino message passing on Linux, for programs linked with -lqnet.
  *
  * Names, values and meanings are those that QNX programmers know. Each call
- * has a manual page, and Documentation/conformance.md tells where one differs
- * from QNX's. What else there is, and QNX has not, is in <sys/qnet.h>.
+ * has a manual page, and conformance.md (in share/doc/qnet; Documentation/ of
+ * the source) tells where one differs from QNX's and what is absent. What else
+ * there is, and QNX has not, is in <sys/qnet.h>.
  *
  * Each call has two forms: Name() returns -1 and sets errno, Name_r() returns
  * the negative error number and leaves errno alone.
@@ -51,9 +52,9 @@ extern "C" {
 #define _NTO_CHF_UNBLOCK	0x0002	/* a pulse when a client wants to leave */
 #define _NTO_CHF_THREAD_DEATH	0x0004	/* a pulse when a thread of ours ends */
 #define _NTO_CHF_DISCONNECT	0x0008	/* a pulse when a client has left */
-#define _NTO_CHF_SENDER_LEN	0x0020	/* fill srcmsglen */
+#define _NTO_CHF_SENDER_LEN	0x0020	/* no effect: srcmsglen is always told */
 #define _NTO_CHF_COID_DISCONNECT 0x0040	/* a pulse when a server of ours is gone */
-#define _NTO_CHF_REPLY_LEN	0x0080	/* fill dstmsglen */
+#define _NTO_CHF_REPLY_LEN	0x0080	/* no effect: dstmsglen is always told */
 #define _NTO_CHF_PRIVATE	0x1000	/* no other process may connect */
 /* Those that QNX has besides: EINVAL. */
 #define _NTO_CHF_NET_MSG	0x0010
