@@ -38,11 +38,11 @@ pub const QNET_CHF_UNBLOCK: u32 = 0x0002;
 pub const QNET_CHF_THREAD_DEATH: u32 = 0x0004;
 /// A pulse when a client has left.
 pub const QNET_CHF_DISCONNECT: u32 = 0x0008;
-/// Fill `srcmsglen`.
+/// No effect: `srcmsglen` is always told.
 pub const QNET_CHF_SENDER_LEN: u32 = 0x0020;
 /// A pulse when a server of the process is gone.
 pub const QNET_CHF_COID_DISCONNECT: u32 = 0x0040;
-/// Fill `dstmsglen`.
+/// No effect: `dstmsglen` is always told.
 pub const QNET_CHF_REPLY_LEN: u32 = 0x0080;
 /// No other process may connect.
 pub const QNET_CHF_PRIVATE: u32 = 0x1000;

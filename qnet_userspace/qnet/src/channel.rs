@@ -52,9 +52,9 @@ impl ChannelFlags {
     /// A pulse when the server of a connection of this process is gone. One channel of a process
     /// may have it.
     pub const CONNECTION_DEATH: ChannelFlags = ChannelFlags(qnet_sys::QNET_CHF_COID_DISCONNECT);
-    /// Fill [`source_len`](crate::MessageInfo::source_len).
+    /// No effect: [`source_len`](crate::MessageInfo::source_len) is always told.
     pub const SENDER_LEN: ChannelFlags = ChannelFlags(qnet_sys::QNET_CHF_SENDER_LEN);
-    /// Fill [`reply_len`](crate::MessageInfo::reply_len).
+    /// No effect: [`reply_len`](crate::MessageInfo::reply_len) is always told.
     pub const REPLY_LEN: ChannelFlags = ChannelFlags(qnet_sys::QNET_CHF_REPLY_LEN);
     /// No other process may connect.
     pub const PRIVATE: ChannelFlags = ChannelFlags(qnet_sys::QNET_CHF_PRIVATE);

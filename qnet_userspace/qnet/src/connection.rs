@@ -259,8 +259,8 @@ impl Connection {
     /// Sends a pulse with the priority of the calling thread: a small message that is queued at the
     /// channel and that nobody answers. `code` is 0 to 127.
     ///
-    /// It does not block. On another node, that it was sent says nothing of whether it arrived, and
-    /// it carries 32 bits of `value`. A sender needs the rights that `kill(2)` wants.
+    /// To another node it blocks until there is a session, and room in it; that it was sent says
+    /// nothing of whether it arrived there, and the lower 32 bits of `value` go along. A sender needs the rights that `kill(2)` wants.
     pub fn send_pulse(&self, code: i8, value: i64) -> Result<()> {
         self.send_pulse_with(Priority::CALLER, code, value)
     }
