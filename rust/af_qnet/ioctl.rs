@@ -179,17 +179,18 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
         receive.reply_error = replied.err().map_or(0, |error| -error.to_errno());
     }
     channel.process.lent.give_back_mine();
-    let next = next(channel, &timeout, only_pulses, &into, Fill::Whole).inspect_err(|_| {
-        if receive.rcvid != 0 {
-            // The call may come back, and must not answer twice. If it cannot be told that, it does
-            // not come back either.
-            let answered = uapi::Receive {
-                rcvid: 0,
-                ..receive
-            };
-            let _ = argument.write(&answered);
-        }
-    })?;
+    let next =
+        next(channel, &timeout, only_pulses, &into, Fill::Whole(None)).inspect_err(|_| {
+            if receive.rcvid != 0 {
+                // The call may come back, and must not answer twice. If it cannot be told that, it does
+                // not come back either.
+                let answered = uapi::Receive {
+                    rcvid: 0,
+                    ..receive
+                };
+                let _ = argument.write(&answered);
+            }
+        })?;
     match next {
         Next::Pulse(pulse) => {
             receive.rcvid = 0;
@@ -214,10 +215,10 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
 }
 
 /// How much of a message a receive stores that its sender still has.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Fill {
-    /// What there is room for, if the sender is there to copy it.
-    Whole,
+    /// What there is room for, if the sender is there to copy it, until this moment at the latest.
+    Whole(Option<u64>),
     /// Nothing: the receive waits for nobody.
     Nothing,
 }
@@ -285,10 +286,10 @@ fn copy(
 ) -> Result<Option<usize>> {
     let pushed = payload.copy_to(into)?;
     payload.count_copied(transaction.node(), pushed);
-    if fill == Fill::Nothing {
+    let Fill::Whole(limit) = fill else {
         return Ok(Some(pushed));
-    }
-    match transaction.fill(into, pushed) {
+    };
+    match transaction.fill(into, pushed, limit) {
         Ok(rest) => Ok(Some(pushed + rest)),
         // The server can go on with what there is, and read the rest itself.
         Err(EINTR | ENOMEM | EAGAIN | ETIMEDOUT) => Ok(Some(pushed)),

@@ -38,7 +38,11 @@ use crate::{
             of_wait,
             Ready, //
         },
-        user::UserBuf, //
+        user::UserBuf,
+        wait::{
+            pending_signal,
+            Signal, //
+        }, //
     },
     proto::kif::transaction::TimeoutStates,
     uapi, //
@@ -75,7 +79,7 @@ pub(super) fn sendmsg(socket: &QnetSocket, msg: &Msg<'_>, deadline: Option<u64>)
     }
     match socket.role.as_ref() {
         Some(Role::Connection(connection)) => post(connection, msg, deadline),
-        Some(Role::Channel(_)) => reply(socket, msg),
+        Some(Role::Channel(_)) => reply(socket, msg, deadline),
         None => Err(ENOTCONN),
     }
 }
@@ -224,7 +228,10 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
     if waits {
         channel.process.lent.give_back_mine();
     }
-    let fill = if waits { Fill::Whole } else { Fill::Nothing };
+    let fill = match waits {
+        true => Fill::Whole(deadline),
+        false => Fill::Nothing,
+    };
     let next =
         next(channel, &timeout, false, &into, fill).map_err(|error| of_wait(error, deadline))?;
     if !waits {
@@ -260,9 +267,8 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
     }
 }
 
-/// MsgReply and MsgError. What ends by a signal has answered nothing, and is done again unless a handler
-/// wants to know.
-fn reply(socket: &QnetSocket, msg: &Msg<'_>) -> Result<usize> {
+/// MsgReply and MsgError.
+fn reply(socket: &QnetSocket, msg: &Msg<'_>, deadline: Option<u64>) -> Result<usize> {
     let reply: uapi::Replied = msg.control(uapi::QNET_CM_REPLY)?.ok_or(EINVAL)?;
     let data = msg.buffer()?;
     let process = socket.caller()?;
@@ -274,5 +280,18 @@ fn reply(socket: &QnetSocket, msg: &Msg<'_>) -> Result<usize> {
     process.lent.give_back(reply.rcvid);
     replied
         .map(|()| data.len())
-        .map_err(|error| of_wait(error, None))
+        .map_err(|error| again(error, deadline))
+}
+
+/// What a program is told of the error that ended an answer: one that a signal ended has answered
+/// nothing, and is given again unless a handler wants to know.
+fn again(error: Error, deadline: Option<u64>) -> Error {
+    match (error, pending_signal()) {
+        // What io_uring tries at once, it tries again when its own work is done.
+        (EINTR, Signal::Other) if deadline == Some(0) => EAGAIN,
+        // The client's node has said so.
+        (EINTR, Signal::None) => EINTR,
+        (EINTR, _) => ERESTARTSYS,
+        (error, _) => error,
+    }
 }

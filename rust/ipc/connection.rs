@@ -190,8 +190,8 @@ pub(crate) struct Connection {
     heirs: SpinLockBh<KVec<Arc<Connection>>>,
     #[pin]
     state: SpinLockBh<State>,
-    /// Whether its process has ended it, or has died: nobody wants answers any more. One whose server
-    /// or session is lost is dead, and its answers are still the program's.
+    /// Whether its process has ended it, or, of an heir, has died: nobody wants answers any more. One
+    /// whose server or session is lost is dead, and its answers are still the program's.
     ended: Atomic<bool>,
     /// Woken when the state changes.
     #[pin]

@@ -705,18 +705,24 @@ impl Transaction {
     /// A message of this node that was received is copied into the rest of the receiver's buffer, of
     /// which `done` bytes are filled: says how many bytes more. Of a message of another node there
     /// is only what was pushed. The sender's thread copies, which cannot be waited for without end: it
-    /// may be stopped. Process context.
+    /// may be stopped. `limit` is the receiver's own, in nanoseconds of the monotonic clock. Process
+    /// context.
     ///
     /// Errors: `ESRCH` when the sender is gone, `EFAULT` for its memory and `ESRVRFAULT` (312) for the
     /// receiver's, `ETIMEDOUT` when the sender does not come, `EINTR`, `ENOMEM`.
-    pub(crate) fn fill(self: &Arc<Self>, into: &UserBuf, done: usize) -> Result<usize> {
+    pub(crate) fn fill(
+        self: &Arc<Self>,
+        into: &UserBuf,
+        done: usize,
+        limit: Option<u64>,
+    ) -> Result<usize> {
         let whole = u64::try_from(self.sender.srcmsglen).unwrap_or(0);
         let room = into.len().saturating_sub(done) as u64;
         let rest = clip(done as u64, room, whole);
         if rest == 0 || !self.is_local() {
             return Ok(0);
         }
-        let until = now_ns().saturating_add(FILL);
+        let until = now_ns().saturating_add(FILL).min(limit.unwrap_or(u64::MAX));
         super::transfer::pull(self, done as u64, rest, into, done, Some(until))
     }
 

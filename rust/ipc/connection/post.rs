@@ -274,6 +274,9 @@ impl Connection {
         let Target::There { peer, .. } = &self.target else {
             return true;
         };
+        if self.is_dead() {
+            return true;
+        }
         if let Err(error) = self.node.find_paths(peer, None) {
             self.mailbox.fail(error);
             return true;
