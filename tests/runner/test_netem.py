@@ -116,6 +116,12 @@ class Judge(unittest.TestCase):
         for counters in blind.stats.values():
             counters.pop("drop crc", None)
         self.assertEqual([], judge_without_crc(blind))
+        counters = next(iter(blind.stats.values()))
+        counters["drop crc"] = 1
+        self.assertEqual([], judge_without_crc(blind), "the bit that says so was corrupted")
+        counters["drop crc"] = blind.server["corrupted"] + blind.client["corrupted"]
+        self.assertEqual(1, len(judge_without_crc(blind)), "the CRC is looked at")
+        del counters["drop crc"]
         blind.client["corrupted"] = 0
         self.assertEqual(1, len(judge_without_crc(blind)))
 
