@@ -172,7 +172,7 @@ fn the_pulse_of_an_event_goes_over_a_connection_that_has_a_name() {
 
 #[test]
 fn the_lower_half_of_an_events_value_travels() {
-    let over_anything = 0x5a5a_5a5a_0000_0000 | i64::from((-42_i32).cast_unsigned());
+    let over_anything = 0x5a5a_5a5a_0000_0000 | i64::from(u32::MAX - 41);
     for notify in [2, 3, 4] {
         let event = event::Event::new(notify, 1, over_anything, 1, 10).unwrap();
         assert_eq!(
