@@ -51,6 +51,14 @@ impl Nanos {
         Self(self.0.saturating_mul(n as u64))
     }
 
+    /// One of `n` equal parts of this length; all of it for none.
+    pub const fn part(self, n: u32) -> Self {
+        match self.0.checked_div(n as u64) {
+            Some(part) => Self(part),
+            None => self,
+        }
+    }
+
     /// This length doubled `n` times.
     pub const fn doubled(self, n: u32) -> Self {
         match 1u64.checked_shl(n) {

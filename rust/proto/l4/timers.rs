@@ -23,7 +23,7 @@ pub struct Timers {
     /// The oldest message may stay unacknowledged, and without a new part of it arriving, for so long;
     /// then the link has failed.
     pub bound: Nanos,
-    /// Time between two attempts of a step of the handshake.
+    /// How long an attempt of a step of the handshake takes.
     pub step: Nanos,
     /// How many attempts a step gets.
     pub attempts: u32,
