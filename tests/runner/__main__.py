@@ -6,13 +6,15 @@ import os
 import sys
 import time
 
+from vm_runner import ktap
 from vm_runner.ktap import Tally
 
 from .plan import steps
 from .step import Step
 
 _HEARTBEAT = 30.0  # seconds between two signs of life
-_TAIL = 25  # lines of a failed step's log that are shown
+_TAIL = 25  # lines of a failed step's log that are shown when it ends
+_AGAIN = 15  # and at the very end, because of a long output often only that is kept
 
 
 class Run:
@@ -60,9 +62,13 @@ class Run:
         word = "ok" if step.good else "FAILED"
         remark = f" ({step.remark})" if step.remark else ""
         self._say(f"    {word}: {step.tally}{remark} in {step.spent:.1f} s")
+        self._show(step, _TAIL)
+
+    def _show(self, step: Step, most: int) -> None:
         if not step.good and step.log.exists() and not step.remark.startswith("not run"):
-            lines = step.log.read_text(errors="replace").splitlines()
-            print("\n".join(f"        | {line}" for line in lines[-_TAIL:]))
+            text = step.log.read_text(errors="replace")
+            lines = ktap.failures(text) or text.splitlines()
+            print("\n".join(f"        | {line}" for line in lines[-most:]))
             print(f"        the whole log: {step.log}")
 
     def _summary(self) -> bool:
@@ -73,6 +79,10 @@ class Run:
             total.add(step.tally)
             numbers = f"{step.tally.passed:6}  {step.tally.failed:6}  {step.tally.skipped:7}  {step.spent:7.1f}"
             print(f"{step.name:{width}}  {numbers}  {step.remark}".rstrip())
+        for step in self._steps:
+            if not step.good:
+                print(f"{step.name} failed:")
+                self._show(step, _AGAIN)
         self._say("all steps done; logs are in build/log, what the machines left in build/vm")
         skipped = f", {total.skipped} skipped" if total.skipped else ""
         print(f"{total.passed} passed, {total.failed} failed{skipped}", flush=True)

@@ -77,6 +77,15 @@ class Ktap(unittest.TestCase):
         log = "noise\nKTAP version 1\n1..3\nok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no link\n"
         self.assertEqual((1, 1, 1), self.count(log))
 
+    def test_failures(self) -> None:
+        """What failed is told with its reasons, and nothing else is."""
+        log = (
+            "# complaint: x\n# a table\nKTAP version 1\n1..1\n    KTAP version 1\n    1..2\n    # of the first\n    ok 1 a\n"
+            "    # 2 in all\n    # message 7\n    not ok 2 b\nnot ok 1 suite\nok 2 other # SKIP\n# the end\n"
+        )
+        wanted = ["# complaint: x", "    # 2 in all", "    # message 7", "    not ok 2 b", "not ok 1 suite"]
+        self.assertEqual(wanted, ktap.failures(log))
+
     def test_several_documents(self) -> None:
         """Programs that run one after another are all counted."""
         self.assertEqual((3, 0, 0), self.count("KTAP version 1\n1..1\nok 1 a\nKTAP version 1\n1..2\nok 1 b\nok 2 c\n"))

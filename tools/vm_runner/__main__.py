@@ -115,8 +115,10 @@ def _report(options: argparse.Namespace, home: Path, outcomes: list[Outcome]) ->
             print(f"tools/vm: {name}: {words}", file=sys.stderr)
         good = good and outcome.good
         if options.ktap:
-            log = machine.log if options.ktap == "script" else machine.console
-            tally, report = ktap.judge(log.read_text(errors="replace"))
+            log = (machine.log if options.ktap == "script" else machine.console).read_text(errors="replace")
+            tally, report = ktap.judge(log)
+            for line in ktap.failures(log):
+                print(f"tools/vm: {name}: {line}", file=sys.stderr)
             (machine.folder / "ktap.log").write_text(report, encoding="utf-8")
             total.add(tally)
         machine.initramfs.unlink()

@@ -18,6 +18,10 @@ from .errors import Unusable
 _PARSER = Path("/srv/qnet/tree/src/tools/testing/kunit")
 _STAMP = re.compile(r"^\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])? ?")
 _START = re.compile(r"^KTAP version \d+$")
+_RESULT = re.compile(r"^\s*(not )?ok \d+")
+_REASONS = 12  # lines of explanation shown of one failed test
+# A program that finds something wrong long before it prints its results begins the line thus.
+_COMPLAINT = "# complaint: "
 
 
 @dataclass
@@ -55,6 +59,22 @@ def documents(text: str) -> list[list[str]]:
     found = [lines[begin:end] for begin, end in zip(starts, ends, strict=True)]
     # A kernel whose own suites are all filtered out says so with an empty plan.
     return [document for document in found if document[1:2] != ["1..0"]]
+
+
+def failures(text: str) -> list[str]:
+    """The lines of the tests that failed, each after the last lines with which it explains itself, and the first
+    complaints."""
+    found = [line for line in text.splitlines() if line.startswith(_COMPLAINT)][:_REASONS]
+    reasons: list[str] = []
+    for line in (line for document in documents(text) for line in document):
+        result = _RESULT.match(line)
+        if result and result.group(1):
+            found += [*reasons[-_REASONS:], line]
+        if result:
+            reasons = []
+        elif line.lstrip().startswith("# "):
+            reasons.append(line)
+    return found
 
 
 def _parse(document: list[str], report: io.StringIO) -> Tally:
