@@ -27,6 +27,7 @@ use crate::{
         connection::Request,
         parked::Call,
         pulse::Pulse,
+        server_fault,
         transaction::{
             self,
             Payload,
@@ -191,24 +192,36 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
                 let _ = argument.write(&answered);
             }
         })?;
+    give(channel, &next, |rcvid, info, pulse| {
+        receive.rcvid = rcvid;
+        receive.info = info;
+        receive.pulse = pulse;
+        argument.write(&receive)
+    })
+}
+
+/// Tells the caller by `tell` what it got (the rcvid, or 0 with a pulse), and has it work for the sender.
+/// Process context.
+///
+/// Errors: those of `tell`. Then the sender of a message is told that the server cannot be given
+/// anything; a pulse is lost, as on Neutrino.
+#[inline]
+pub(super) fn give(
+    channel: &Channel,
+    next: &Next,
+    tell: impl FnOnce(i32, uapi::MsgInfo, uapi::Pulse) -> Result,
+) -> Result {
     match next {
         Next::Pulse(pulse) => {
-            receive.rcvid = 0;
-            receive.info = uapi::MsgInfo::default();
-            receive.pulse = pulse_of(&pulse);
-            // A pulse that cannot be given to the server is lost, as on Neutrino.
-            argument.write(&receive)?;
+            tell(0, uapi::MsgInfo::default(), pulse_of(pulse))?;
             works_for(channel, 0, (pulse.priority, pulse.lender));
         }
         Next::Message(transaction, rcvid) => {
-            receive.rcvid = rcvid;
-            receive.pulse = uapi::Pulse::default();
-            receive.info = info::message_info(channel, &transaction);
-            trace::Receive::trace(|| traced(rcvid, &receive.info, &transaction));
-            argument
-                .write(&receive)
-                .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
-            works_for(channel, rcvid, transaction.priority());
+            let info = info::message_info(channel, transaction);
+            trace::Receive::trace(|| traced(*rcvid, &info, transaction));
+            tell(*rcvid, info, uapi::Pulse::default())
+                .inspect_err(|_| channel.process.withdraw(*rcvid, server_fault()))?;
+            works_for(channel, *rcvid, transaction.priority());
         }
     }
     Ok(())
@@ -253,14 +266,13 @@ pub(super) fn next(
             Err(error) => return Err(failed(&transaction, error)),
         };
         drop(payload);
-        let rcvid =
-            deliver(channel, &transaction, msglen).map_err(|error| failed(&transaction, error))?;
+        let rcvid = deliver(channel, &transaction, msglen)?;
         return Ok(Next::Message(transaction, rcvid));
     }
 }
 
 /// A pulse as programs see it.
-pub(super) fn pulse_of(pulse: &Pulse) -> uapi::Pulse {
+fn pulse_of(pulse: &Pulse) -> uapi::Pulse {
     uapi::Pulse {
         code: pulse.code,
         value: pulse.value,
@@ -272,7 +284,7 @@ pub(super) fn pulse_of(pulse: &Pulse) -> uapi::Pulse {
 /// The message has left the queue and cannot be given to the server, which its sender is told.
 fn failed(transaction: &Transaction, error: Error) -> Error {
     // If the channel ended meanwhile, it has been told.
-    let _ = transaction.fail(uapi::QNET_ESRVRFAULT);
+    let _ = transaction.fail(server_fault());
     error
 }
 
@@ -306,9 +318,13 @@ fn copy(
 
 /// Gives a message that was copied its rcvid.
 fn deliver(channel: &Channel, transaction: &Arc<Transaction>, msglen: usize) -> Result<i32> {
-    let rcvid = channel.process.received(transaction.clone())?;
+    let rcvid = channel
+        .process
+        .received(transaction.clone())
+        .map_err(|error| failed(transaction, error))?;
     if channel.is_destroyed() {
-        // Destroyed in between: who did it may have searched the table before it was there.
+        // Destroyed in between: who did it may have searched the table before it was there. If it is not
+        // there any more, he has taken it, and tells its sender.
         channel.process.withdraw(rcvid, -ESRCH.to_errno());
         transaction.check_sender();
         return Err(ESRCH);

@@ -7,13 +7,10 @@
 //! are received, and messages answered.
 
 use super::{
-    current::works_for,
-    info,
     ioctl::{
+        give,
         next,
-        pulse_of,
-        Fill,
-        Next, //
+        Fill, //
     },
     QnetSocket,
     Role, //
@@ -237,34 +234,22 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
     if !waits {
         channel.process.lent.give_back_mine();
     }
-    match next {
-        Next::Pulse(pulse) => {
-            let received = uapi::Received {
-                pulse: pulse_of(&pulse),
-                ..uapi::Received::default()
-            };
-            msg.put_control(uapi::QNET_CM_RECEIVED, &received)?;
-            works_for(channel, 0, (pulse.priority, pulse.lender));
-            Ok(Got {
-                stored: 0,
-                length: 0,
-            })
-        }
-        Next::Message(transaction, rcvid) => {
-            let received = uapi::Received {
-                rcvid,
-                info: info::message_info(channel, &transaction),
-                ..uapi::Received::default()
-            };
-            msg.put_control(uapi::QNET_CM_RECEIVED, &received)
-                .inspect_err(|_| channel.process.withdraw(rcvid, uapi::QNET_ESRVRFAULT))?;
-            works_for(channel, rcvid, transaction.priority());
-            Ok(Got {
-                stored: usize::try_from(received.info.msglen).unwrap_or(0),
-                length: usize::try_from(received.info.srcmsglen).unwrap_or(0),
-            })
-        }
-    }
+    let mut got = Got {
+        stored: 0,
+        length: 0,
+    };
+    give(channel, &next, |rcvid, info, pulse| {
+        got.stored = usize::try_from(info.msglen).unwrap_or(0);
+        got.length = usize::try_from(info.srcmsglen).unwrap_or(0);
+        let received = uapi::Received {
+            rcvid,
+            info,
+            pulse,
+            ..uapi::Received::default()
+        };
+        msg.put_control(uapi::QNET_CM_RECEIVED, &received)
+    })?;
+    Ok(got)
 }
 
 /// MsgReply and MsgError.

@@ -34,7 +34,8 @@ use crate::{
         seen::Seen,
         transaction::{
             Outcome,
-            Timeout, //
+            Timeout,
+            Transaction, //
         },
         users::{
             self,
@@ -391,7 +392,7 @@ impl Connection {
         loop {
             let dead = take_first(&mut self.heirs.lock(), |heir| !heir.owner.alive());
             match dead {
-                Some(heir) => heir.end(until),
+                Some(heir) => heir.bury(until),
                 None => return,
             };
         }
@@ -574,8 +575,8 @@ impl Connection {
         *self.state.lock() == State::Dead
     }
 
-    /// Whether its process has ended it. Who puts something into the mailbox, or parks it, looks behind
-    /// that: who ends the connection looks there after saying so, under the same lock.
+    /// Whether its process has ended it. Who puts something into the mailbox looks behind that: who ends
+    /// the connection looks there after saying so, under the same lock.
     fn is_ended(&self) -> bool {
         self.ended.load(Relaxed)
     }
@@ -592,7 +593,8 @@ impl Connection {
         }
     }
 
-    /// The same for all that are parked, or were posted.
+    /// Ends sends that are parked, or were posted, of a process that is gone, or does not have the connection
+    /// any more. Process context.
     pub(super) fn abandon_all(self: &Arc<Self>) {
         self.abandon(self.parked.take_all());
         self.abandon_posted();
@@ -602,28 +604,36 @@ impl Connection {
     /// other processes have inherited stays theirs. Process context. Says whether there was anything
     /// to end: the second time there is not.
     pub(crate) fn detach(self: &Arc<Self>) -> bool {
-        let until = Patience::begin();
-        if self.owner.is_caller() {
-            return self.end(until);
-        }
-        let mine = take_first(&mut self.heirs.lock(), |heir| heir.owner.is_caller());
-        match mine {
-            Some(heir) => heir.end(until),
-            None => false,
-        }
+        let mine = if self.owner.is_caller() {
+            Some(self.clone())
+        } else {
+            // It stays in the list, so that its threads find it, and nobody inherits anew.
+            self.heir_of_caller()
+        };
+        mine.is_some_and(|mine| {
+            let ended = mine.end(Patience::begin());
+            mine.parked.settle();
+            ended
+        })
     }
 
     /// The last descriptor is closed: nobody has the connection any more. Process context.
     pub(crate) fn release(self: &Arc<Self>) {
         let until = Patience::begin();
-        self.end(until);
+        self.bury(until);
         loop {
             let heir = self.heirs.lock().pop();
             match heir {
-                Some(heir) => heir.end(until),
+                Some(heir) => heir.bury(until),
                 None => return,
             };
         }
+    }
+
+    /// Ends the connection of a process that is gone, or does not have it any more. Process context.
+    pub(super) fn bury(self: &Arc<Self>, until: Patience) {
+        self.end(until);
+        self.abandon_all();
     }
 
     /// Whether its process has inherited it.
@@ -631,8 +641,8 @@ impl Connection {
         self.is_heir
     }
 
-    /// Ends the connection of one process; says whether there was one. Process context, may sleep; no
-    /// lock is held.
+    /// Ends the connection of one process; says whether there was one. Threads whose sends are parked
+    /// get the outcome when they come back. Process context, may sleep; no lock is held.
     pub(super) fn end(self: &Arc<Self>, until: Patience) -> bool {
         self.ended.store(true, Relaxed);
         let mut before = State::Dead;
@@ -675,7 +685,9 @@ impl Connection {
                 process.leave();
             }
         }
-        self.abandon_all();
+        // Their outcomes are decided.
+        self.parked.for_each(Transaction::let_servers_go);
+        self.abandon_posted();
         ended
     }
 

@@ -48,6 +48,7 @@ pub(crate) use self::{
     channel::Channel,
     connection::Connection,
     process::{
+        server_fault,
         ClientKey,
         Known,
         Process, //

@@ -7,7 +7,9 @@
 //! `ERESTARTNOINTR`, so that the kernel makes the thread repeat it with the same arguments. The
 //! message must not be sent again then: the thread finds its transaction here and goes on waiting.
 //!
-//! What is left by threads that never come back ends with the connection.
+//! The end of the connection decides its outcome, if nobody has yet, but does not take it from here: the thread
+//! comes back for it. What is left by threads that never come back ends with their process, or when nobody
+//! has the connection any more.
 
 use super::{
     pins::{
@@ -20,9 +22,12 @@ use crate::{
     knet::{
         atomic_account,
         lock::SpinLockBh,
-        new_spinlock_bh,
-        pid,
-        take_first, //
+        new_spinlock_bh, pid, take_first,
+        timer::now_ns,
+        wait::{
+            Wait,
+            WaitQueue, //
+        },
     },
     uapi, //
 };
@@ -36,6 +41,10 @@ use zerocopy::IntoBytes;
 /// The most sends of one thread on a connection that are parked: a thread that leaves a handler by
 /// `longjmp()` does not come back to them.
 const MOST: usize = 4;
+
+/// How many nanoseconds it is waited for threads that are about to come back. Longer are away only those of
+/// which another one was stopped alone, and those that have left a handler by `longjmp()`.
+const PATIENCE: u64 = 1_000_000_000;
 
 /// One call of MsgSend: by whom, where in the program's memory the arguments are, and what they
 /// are. A handler that sends on the same connection has arguments of its own.
@@ -78,6 +87,9 @@ pub(crate) struct Parked {
 pub(crate) struct ParkedSends {
     #[pin]
     list: SpinLockBh<KVec<(Call, Parked)>>,
+    /// Woken when a thread has come back.
+    #[pin]
+    came_back: WaitQueue,
 }
 
 impl ParkedSends {
@@ -85,6 +97,7 @@ impl ParkedSends {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             list <- new_spinlock_bh!(KVec::new()),
+            came_back <- WaitQueue::new(),
         })
     }
 
@@ -112,8 +125,45 @@ impl ParkedSends {
 
     /// The send that the calling thread comes back to, if it does.
     pub(crate) fn take(&self, call: &Call) -> Option<Parked> {
+        let taken = take_first(&mut self.list.lock(), |(mine, _)| mine.same(call));
+        let (_, parked) = taken?;
+        self.came_back.wake_all();
+        Some(parked)
+    }
+
+    /// Waits a while until the threads that have parked something here, but for the calling one, have come back.
+    /// For a thread of the same process, which has been made to go on as they are: when it closes the
+    /// descriptor, they are to be in the kernel, since they repeat their calls by its number. Process context;
+    /// a signal ends the wait.
+    pub(crate) fn settle(&self) {
+        let me = pid::caller_tid();
         let mut list = self.list.lock();
-        take_first(&mut list, |(mine, _)| mine.same(call)).map(|(_, parked)| parked)
+        if list.is_empty() {
+            return;
+        }
+        let until = now_ns().saturating_add(PATIENCE);
+        while list.iter().any(|(call, _)| call.tid != me) {
+            if self.came_back.wait(&mut list, Some(until)) != Wait::Woken {
+                return;
+            }
+        }
+    }
+
+    /// The message of each send in turn, with the lock not held. Process context.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(&Transaction)) {
+        // Backwards, so that none is passed over when one before it leaves meanwhile.
+        let mut place = self.list.lock().len();
+        while place > 0 {
+            place -= 1;
+            let next = self
+                .list
+                .lock()
+                .get(place)
+                .map(|(_, parked)| parked.transaction.clone());
+            if let Some(transaction) = next {
+                each(&transaction);
+            }
+        }
     }
 
     /// The program's pages of the send with that client handle stay pinned, if it is parked: says

@@ -54,9 +54,12 @@ use crate::{
             PidNs, //
         },
         sock::Bell,
-        take_first,
-        trace,
-        user::UserBuf, //
+        take_first, trace,
+        user::UserBuf,
+        wait::{
+            pending_signal,
+            Signal, //
+        },
     },
     node::{
         Node,
@@ -236,7 +239,7 @@ impl DeathWatcher for Process {
         let until = Patience::begin();
         // What it has inherited was its own; the sockets are others'.
         while let Some(heir) = self.find_connection(Connection::is_heir) {
-            heir.end(until);
+            heir.bury(until);
         }
         let channels = core::mem::take(&mut self.inner.lock().channels);
         for channel in channels {
@@ -816,7 +819,7 @@ impl Process {
             }
         };
         if replied.is_err_and(|error| error == srvrfault()) {
-            self.error(rcvid, uapi::QNET_ESRVRFAULT)?;
+            self.error(rcvid, server_fault())?;
         }
         if replied.is_ok() {
             trace::Reply::trace(|| trace::Reply {
@@ -1023,4 +1026,14 @@ fn ahead(
 /// Neutrino's error for a server whose buffer is not there.
 pub(crate) fn srvrfault() -> Error {
     Error::from_errno(-uapi::QNET_ESRVRFAULT)
+}
+
+/// What the client is told, as a Linux error number, when the calling server's memory cannot be used. Page
+/// faults of a thread that is being killed fail, too: that is the server's end, and says nothing of its
+/// memory. Process context.
+pub(crate) fn server_fault() -> c_int {
+    match pending_signal() {
+        Signal::Fatal => -ESRCH.to_errno(),
+        _ => uapi::QNET_ESRVRFAULT,
+    }
 }

@@ -172,13 +172,12 @@ impl Request {
     }
 }
 
-/// What an asker is told of a copy that failed. The page faults of a thread that is being killed fail,
-/// too: that is the client's end, and says nothing of its memory.
+/// What an asker is told of a copy that failed. The page faults and allocations of a thread that is being
+/// killed fail, too: that is the client's end, and says nothing of its memory.
 fn reason(error: Error) -> Error {
-    if error == EFAULT && pending_signal() == Signal::Fatal {
-        ESRCH
-    } else {
-        error
+    match error {
+        EFAULT | ENOMEM if pending_signal() == Signal::Fatal => ESRCH,
+        error => error,
     }
 }
 
@@ -207,13 +206,15 @@ impl Asker {
                     Ok(()) => {}
                     // The session has ended, which its server knows.
                     Err(error) if error == EHOSTDOWN => {}
-                    Err(error) if error == EFAULT => self.refuse(offset, reason(error)),
-                    // The client's wait ends with this too.
+                    // There was no memory, no room in time, or a signal: the server asks again, and learns
+                    // then of a client whose own time is over, or that has left.
+                    Err(ENOMEM | ENOBUFS | EAGAIN | ETIMEDOUT | EINTR)
+                        if pending_signal() != Signal::Fatal =>
+                    {
+                        self.refuse(offset, EAGAIN);
+                    }
                     Err(EINTR) => self.refuse(offset, ESRCH),
-                    // There was no memory, or no room in time: the server asks again, and learns
-                    // then of a client whose own time is over.
-                    Err(ENOMEM | ENOBUFS | EAGAIN | ETIMEDOUT) => self.refuse(offset, EAGAIN),
-                    Err(error) => self.refuse(offset, error),
+                    Err(error) => self.refuse(offset, reason(error)),
                 }
             }
         }

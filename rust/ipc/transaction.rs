@@ -855,6 +855,19 @@ impl Transaction {
         }
     }
 
+    /// Its connection has ended, while its sender's thread is away: who wants something of that thread does
+    /// not wait for it, unless it belongs to the answer. Process context; no lock may be held.
+    pub(super) fn let_servers_go(&self) {
+        let requests = {
+            let mut inner = self.inner.lock();
+            if inner.outcome.is_none() || inner.answered {
+                return;
+            }
+            core::mem::take(&mut inner.requests)
+        };
+        refuse(requests);
+    }
+
     /// Whose thread its rcvid names.
     pub(super) fn whose(&self) -> Whose {
         match &self.client {

@@ -250,9 +250,9 @@ impl Connection {
                 return Err(EINTR);
             }
         }
-        if self.is_ended() {
+        if self.is_dead() {
             // Who ended the connection in between may have found nothing parked.
-            self.abandon_all();
+            transaction.let_servers_go();
         }
         Err(ERESTARTNOINTR)
     }

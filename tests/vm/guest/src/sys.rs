@@ -4,12 +4,19 @@
 
 use std::{
     ffi::c_int,
-    io,
+    io::{
+        self,
+        Read,
+        Write, //
+    },
     mem,
-    os::fd::{
-        AsRawFd,
-        FromRawFd,
-        OwnedFd, //
+    os::{
+        fd::{
+            AsRawFd,
+            FromRawFd,
+            OwnedFd, //
+        },
+        unix::net::UnixStream, //
     },
     ptr,
     sync::atomic::{
@@ -247,6 +254,63 @@ pub fn kill_thread(tid: i32, signal: c_int) -> Result<(), Error> {
 pub fn kill_thread_of(pid: i32, tid: i32, signal: c_int) -> Result<(), Error> {
     // SAFETY: This call takes numbers; the tests signal their own threads, and those of children.
     checked(unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signal) }).map(drop)
+}
+
+/// A thread of this process that is stopped, alone, as by a debugger; it goes on when this is dropped.
+#[derive(Debug)]
+pub struct Stopped {
+    tracer: i32,
+    /// Its end tells the tracer to let the thread go on.
+    stop: Option<UnixStream>,
+}
+
+impl Stopped {
+    /// Stops the thread, by a child that traces it.
+    pub fn thread(tid: i32) -> Result<Self, Error> {
+        let pair = UnixStream::pair();
+        let (mut ours, mut theirs) = pair.map_err(|_| last())?;
+        let end = ours.as_raw_fd();
+        let tracer = fork(|| {
+            // SAFETY: The child's copy of the other end, which it does not use.
+            unsafe { libc::close(end) };
+            let stopped = trace(libc::PTRACE_SEIZE, tid)
+                .and_then(|()| trace(libc::PTRACE_INTERRUPT, tid))
+                .and_then(|()| {
+                    // SAFETY: No place for a status is given.
+                    checked(unsafe { libc::waitpid(tid, ptr::null_mut(), libc::__WALL) })
+                });
+            if let Err(error) = stopped {
+                return error.errno();
+            }
+            let told = theirs.write_all(&[1]).and_then(|()| theirs.read(&mut [0]));
+            match trace(libc::PTRACE_DETACH, tid) {
+                Ok(()) => i32::from(told.is_err()),
+                Err(error) => error.errno(),
+            }
+        })?;
+        drop(theirs);
+        let mut byte = [0];
+        match ours.read(&mut byte) {
+            Ok(1) => Ok(Self {
+                tracer,
+                stop: Some(ours),
+            }),
+            _ => Err(wait(tracer).map(Error::from_errno)?),
+        }
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.stop = None;
+        assert_eq!(wait(self.tracer), Ok(0), "the tracer's status");
+    }
+}
+
+/// ptrace() with no more arguments than these.
+fn trace(what: libc::c_uint, tid: i32) -> Result<(), Error> {
+    // SAFETY: Nothing of these requests is an address.
+    checked(unsafe { libc::ptrace(what, tid, 0, 0) }).map(drop)
 }
 
 extern "C" fn nothing(_: c_int) {}

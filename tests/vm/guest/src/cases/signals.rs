@@ -10,6 +10,7 @@ use std::{
 
 use qnet::{
     Channel,
+    Connection,
     Error, //
 };
 
@@ -31,7 +32,10 @@ use crate::{
         Op, //
     },
     sys,
-    world::World,
+    world::{
+        Server,
+        World, //
+    },
     Outcome, //
 };
 
@@ -50,6 +54,13 @@ pub(super) const CASES: &[Case] = &[
     Case::new("stop_and_continue", Scope::Both, stop_and_continue),
     Case::new("ignored_signal", Scope::Both, ignored_signal),
     Case::new("storm", Scope::Both, storm),
+    Case::new("answered_detached_stopped", Scope::Both, |world| {
+        detached_while_stopped(world, true)
+    }),
+    Case::new("detached_stopped", Scope::Both, |world| {
+        detached_while_stopped(world, false)
+    }),
+    Case::new("heir_detaches_stopped", Scope::Both, heir_detaches),
 ];
 
 fn reply_blocked(world: &World, flags: i32) -> Outcome {
@@ -173,5 +184,60 @@ fn storm(world: &World) -> Outcome {
         replied.iter().all(|tag| tags.contains(tag)),
         "a reply came for what the server did not receive"
     );
+    Ok(())
+}
+
+/// A thread is stopped in its send, and meanwhile another one ends the connection: it has the answer
+/// that its server gave before, or else EBADF.
+fn detached_while_stopped(world: &World, answered: bool) -> Outcome {
+    let server = world.server()?;
+    let connection = Arc::new(server.connect()?);
+    detach_over(world, &server, &connection, answered)?;
+    ensure_eq!(server.tags()?, [1], "what the server received");
+    Ok(())
+}
+
+/// The same in a child, whose connection was its parent's: the message is not sent again as if nothing
+/// had been, and the parent keeps what it has.
+fn heir_detaches(world: &World) -> Outcome {
+    let server = world.server()?;
+    let connection = Arc::new(server.connect()?);
+    let status = sys::in_child(|| match detach_over(world, &server, &connection, true) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("the child: {error}");
+            1
+        }
+    })?;
+    ensure_eq!(status, 0, "the child's status");
+    ensure_eq!(server.tags()?, [1], "what the server received");
+    echoes(&connection)
+}
+
+fn detach_over(
+    world: &World,
+    server: &Server,
+    connection: &Arc<Connection>,
+    answered: bool,
+) -> Outcome {
+    let call = start_send(connection, request(Op::Hold, 1, 0, &[]))?;
+    server.wait_held(1)?;
+    let stopped = sys::Stopped::thread(call.tid)?;
+    if answered {
+        // What the server says to this comes behind its answer to that.
+        let (_, answers) = server.ask(Op::Release, 5)?;
+        ensure_eq!(answers, [0], "the reply");
+    }
+    connection.detach()?;
+    drop(stopped);
+    if answered {
+        ensure_eq!(call.result()??.status, 5, "the answer");
+    } else {
+        fails_with("the send", call.result()?, &[Error::EBADF])?;
+        late_reply(world, server)?;
+    }
+    let message = request(Op::Echo, 2, 0, &[]);
+    let sent = connection.send(&message, &mut []);
+    fails_with("a send afterwards", sent, &[Error::EBADF])?;
     Ok(())
 }

@@ -117,7 +117,8 @@ pub(super) fn run(ledger: &'static Ledger, process: u32, slot: usize, seed: u64)
         thread::sleep(TICK);
         server.answer_late(&mut random);
     }
-    let place = server.place();
+    // Held until the process ends, so that no thread renews the channel.
+    let place = server.place.lock().expect("no thread panics with it");
     ledger.end(place.life);
     Ok(place.channel.destroy()?)
 }
