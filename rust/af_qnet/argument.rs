@@ -50,20 +50,20 @@ impl Argument {
     ///
     /// Errors: `EFAULT`; `EINVAL` when the size is not the one that the number names, or too
     /// small; `E2BIG` when bytes are set that this module does not know.
-    pub(super) fn read<T: FromBytes>(&self) -> Result<T> {
+    pub(super) fn read<T: FromBytes + IntoBytes>(&self) -> Result<T> {
         self.read_since(size_of::<T>())
     }
 
     /// The same for a structure that has grown: once it had `least` bytes, and what a program does
     /// not know of it is zero.
-    pub(super) fn read_since<T: FromBytes>(&self, least: usize) -> Result<T> {
+    pub(super) fn read_since<T: FromBytes + IntoBytes>(&self, least: usize) -> Result<T> {
         if self.size < least || self.size > LONGEST {
             return Err(EINVAL);
         }
         let known = size_of::<T>();
         let mut reader = UserSlice::new(UserPtr::from_addr(self.address), self.size).reader();
-        let mut bytes = [0; LONGEST_KNOWN];
-        let bytes = bytes.get_mut(..known).ok_or(EINVAL)?;
+        let mut value = T::new_zeroed();
+        let bytes = value.as_mut_bytes();
         reader.read_slice(bytes.get_mut(..known.min(self.size)).ok_or(EINVAL)?)?;
         let said = bytes.first_chunk::<4>().ok_or(EINVAL)?;
         if u32::from_ne_bytes(*said) as usize != self.size {
@@ -79,7 +79,7 @@ impl Argument {
             }
             rest -= chunk.len();
         }
-        T::read_from_bytes(bytes).map_err(|_| EINVAL)
+        Ok(value)
     }
 
     /// Writes the structure back, as far as the program knows it. Fields that only a longer structure has
@@ -92,28 +92,6 @@ impl Argument {
         writer.write_slice(bytes.get(..self.size).unwrap_or(bytes))
     }
 }
-
-/// The longest structure that this module knows, in bytes.
-const LONGEST_KNOWN: usize = 192;
-
-const _: () = {
-    assert!(size_of::<uapi::Version>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::Send>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::Receive>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::Reply>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::MsgError>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::Transfer>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::NodeName>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::RcvidInfo>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::SendPulse>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::Deliver>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::ConnectionInfo>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::Coid>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::KeyData>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::Signal>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::RemoteNd>() <= LONGEST_KNOWN);
-    assert!(size_of::<uapi::FreeScoid>() <= LONGEST_KNOWN);
-};
 
 /// Looks at a field that must be zero.
 ///

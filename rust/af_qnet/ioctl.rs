@@ -103,9 +103,9 @@ fn serve(socket: &QnetSocket, nr: u32, argument: &Argument) -> Result {
         2 => receive(socket, argument)?,
         3 => reply(socket, argument)?,
         4 => error(socket, argument)?,
-        5 if !socket.connection()?.detach() => return Err(EINVAL),
+        5 => socket.connection()?.detach()?,
         6 if !socket.own_channel()?.destroy(Patience::begin()) => return Err(EINVAL),
-        5 | 6 => {}
+        6 => {}
         7 => strtond(socket, argument)?,
         8 => ndtostr(socket, argument)?,
         9 => read(socket, argument)?,
@@ -192,35 +192,46 @@ fn receive(socket: &QnetSocket, argument: &Argument) -> Result {
                 let _ = argument.write(&answered);
             }
         })?;
-    give(channel, &next, |rcvid, info, pulse| {
-        receive.rcvid = rcvid;
-        receive.info = info;
-        receive.pulse = pulse;
-        argument.write(&receive)
-    })
+    let place = (&mut receive.rcvid, &mut receive.info, &mut receive.pulse);
+    describe(channel, &next, place);
+    told(channel, &next, argument.write(&receive))
 }
 
-/// Tells the caller by `tell` what it got (the rcvid, or 0 with a pulse), and has it work for the sender.
-/// Process context.
-///
-/// Errors: those of `tell`. Then the sender of a message is told that the server cannot be given
-/// anything; a pulse is lost, as on Neutrino.
+/// What the caller got, as it is told: the rcvid and the message's information, or 0 and a pulse. Process
+/// context.
 #[inline]
-pub(super) fn give(
+pub(super) fn describe(
     channel: &Channel,
     next: &Next,
-    tell: impl FnOnce(i32, uapi::MsgInfo, uapi::Pulse) -> Result,
-) -> Result {
+    (rcvid, info, pulse): (&mut i32, &mut uapi::MsgInfo, &mut uapi::Pulse),
+) {
+    match next {
+        Next::Pulse(got) => {
+            (*rcvid, *info) = (0, uapi::MsgInfo::default());
+            *pulse = pulse_of(got);
+        }
+        Next::Message(transaction, number) => {
+            (*rcvid, *pulse) = (*number, uapi::Pulse::default());
+            *info = info::message_info(channel, transaction);
+            trace::Receive::trace(|| traced(*rcvid, info, transaction));
+        }
+    }
+}
+
+/// The caller was told what it got, and works for the sender from now on; or could not be told. Process
+/// context.
+///
+/// Errors: why it could not be told. Then the sender of a message gets an error, and a pulse is lost, as on
+/// Neutrino.
+#[inline]
+pub(super) fn told(channel: &Channel, next: &Next, told: Result) -> Result {
     match next {
         Next::Pulse(pulse) => {
-            tell(0, uapi::MsgInfo::default(), pulse_of(pulse))?;
+            told?;
             works_for(channel, 0, (pulse.priority, pulse.lender));
         }
         Next::Message(transaction, rcvid) => {
-            let info = info::message_info(channel, transaction);
-            trace::Receive::trace(|| traced(*rcvid, &info, transaction));
-            tell(*rcvid, info, uapi::Pulse::default())
-                .inspect_err(|_| channel.process.withdraw(*rcvid, server_fault()))?;
+            told.inspect_err(|_| channel.process.withdraw(*rcvid, server_fault()))?;
             works_for(channel, *rcvid, transaction.priority());
         }
     }

@@ -8,8 +8,9 @@
 
 use super::{
     ioctl::{
-        give,
+        describe,
         next,
+        told,
         Fill, //
     },
     QnetSocket,
@@ -234,22 +235,15 @@ fn receive(channel: &Arc<Channel>, msg: &mut Msg<'_>, deadline: Option<u64>) -> 
     if !waits {
         channel.process.lent.give_back_mine();
     }
-    let mut got = Got {
-        stored: 0,
-        length: 0,
-    };
-    give(channel, &next, |rcvid, info, pulse| {
-        got.stored = usize::try_from(info.msglen).unwrap_or(0);
-        got.length = usize::try_from(info.srcmsglen).unwrap_or(0);
-        let received = uapi::Received {
-            rcvid,
-            info,
-            pulse,
-            ..uapi::Received::default()
-        };
-        msg.put_control(uapi::QNET_CM_RECEIVED, &received)
-    })?;
-    Ok(got)
+    let mut received = uapi::Received::default();
+    let place = (&mut received.rcvid, &mut received.info, &mut received.pulse);
+    describe(channel, &next, place);
+    let put = msg.put_control(uapi::QNET_CM_RECEIVED, &received);
+    told(channel, &next, put)?;
+    Ok(Got {
+        stored: usize::try_from(received.info.msglen).unwrap_or(0),
+        length: usize::try_from(received.info.srcmsglen).unwrap_or(0),
+    })
 }
 
 /// MsgReply and MsgError.

@@ -198,7 +198,7 @@ impl Socket for QnetSocket {
             bell.ring(Ready::default());
             Ok(())
         } else {
-            connection.detach();
+            connection.release();
             Err(EISCONN)
         }
     }

@@ -34,8 +34,7 @@ use crate::{
         seen::Seen,
         transaction::{
             Outcome,
-            Timeout,
-            Transaction, //
+            Timeout, //
         },
         users::{
             self,
@@ -48,7 +47,10 @@ use crate::{
         atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh,
-        pid::Pid,
+        pid::{
+            self,
+            Pid, //
+        },
         sock::Bell,
         take_first,
         user::UserBuf,
@@ -191,6 +193,8 @@ pub(crate) struct Connection {
     heirs: SpinLockBh<KVec<Arc<Connection>>>,
     #[pin]
     state: SpinLockBh<State>,
+    /// The thread that has ended it and waits for others in ConnectDetach; 0: none.
+    ender: Atomic<i32>,
     /// Whether its process has ended it, or, of an heir, has died: nobody wants answers any more. One
     /// whose server or session is lost is dead, and its answers are still the program's.
     ended: Atomic<bool>,
@@ -269,6 +273,7 @@ impl Connection {
                 parked <- ParkedSends::new(),
                 heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
+                ender: Atomic::new(0),
                 ended: Atomic::new(false),
                 changed <- WaitQueue::new(),
                 bell,
@@ -577,7 +582,7 @@ impl Connection {
 
     /// Whether its process has ended it. Who puts something into the mailbox looks behind that: who ends
     /// the connection looks there after saying so, under the same lock.
-    fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&self) -> bool {
         self.ended.load(Relaxed)
     }
 
@@ -601,20 +606,39 @@ impl Connection {
     }
 
     /// ConnectDetach of the calling process: who of it is blocked on the connection gets `EBADF`. What
-    /// other processes have inherited stays theirs. Process context. Says whether there was anything
-    /// to end: the second time there is not.
-    pub(crate) fn detach(self: &Arc<Self>) -> bool {
+    /// other processes have inherited stays theirs. Process context.
+    ///
+    /// Errors: `EINVAL` when there is nothing to end, as the second time; `EINTR` as
+    /// [`settle`](ParkedSends::settle), after which the call is to be made again.
+    pub(crate) fn detach(self: &Arc<Self>) -> Result {
         let mine = if self.owner.is_caller() {
             Some(self.clone())
         } else {
-            // It stays in the list, so that its threads find it, and nobody inherits anew.
+            // It stays in the list as long as threads are to find it, so that they do not inherit anew.
             self.heir_of_caller()
         };
-        mine.is_some_and(|mine| {
-            let ended = mine.end(Patience::begin());
-            mine.parked.settle();
-            ended
-        })
+        let Some(mine) = mine else {
+            return Err(EINVAL);
+        };
+        // A call that comes back has ended it before.
+        let me = pid::caller_tid();
+        let again = mine.ender.load(Relaxed) == me;
+        let ended = mine.end(Patience::begin()) || again;
+        if ended {
+            mine.ender.store(me, Relaxed);
+            mine.parked.settle()?;
+            mine.ender.store(0, Relaxed);
+        }
+        if mine.is_heir && mine.parked.is_empty() {
+            let gone = take_first(&mut self.heirs.lock(), |heir| Arc::ptr_eq(heir, &mine));
+            drop(gone);
+        }
+        self.bury_heirs();
+        if ended {
+            Ok(())
+        } else {
+            Err(EINVAL)
+        }
     }
 
     /// The last descriptor is closed: nobody has the connection any more. Process context.
@@ -634,6 +658,17 @@ impl Connection {
     pub(super) fn bury(self: &Arc<Self>, until: Patience) {
         self.end(until);
         self.abandon_all();
+        self.leave_process();
+    }
+
+    /// Its process does not have it any more. It is in the list once, so that only one of those who end it
+    /// leaves.
+    fn leave_process(self: &Arc<Self>) {
+        if let Some(process) = Process::of(&self.node, &self.owner) {
+            if process.remove_connection(self) {
+                process.leave();
+            }
+        }
     }
 
     /// Whether its process has inherited it.
@@ -664,12 +699,17 @@ impl Connection {
                 if let State::Connected { server_id, session } = before {
                     peer.farewell(session, &Message::Disconnect { server_id }, until);
                 }
-                let client = self
-                    .node
-                    .ipc
-                    .clients
-                    .lock()
-                    .remove(self.client_id.load(Relaxed));
+                let client = {
+                    let id = self.client_id.load(Relaxed);
+                    let mut clients = self.node.ipc.clients.lock();
+                    // The second time it may be another's.
+                    let mine = clients.get(id).is_some_and(|it| Arc::ptr_eq(it, self));
+                    if mine {
+                        clients.remove(id)
+                    } else {
+                        None
+                    }
+                };
                 if client.is_some() {
                     peer.leave();
                     self.node.stats.leave(Gauge::NetClient);
@@ -679,15 +719,11 @@ impl Connection {
                 client.is_some()
             }
         };
-        if let Some(process) = Process::of(&self.node, &self.owner) {
-            // It is in the list once, so that only one of those who end it leaves.
-            if process.remove_connection(self) {
-                process.leave();
-            }
-        }
-        // Their outcomes are decided.
-        self.parked.for_each(Transaction::let_servers_go);
         self.abandon_posted();
+        // Should its process die before its threads have come back, it finds there what they leave.
+        if self.parked.is_empty() {
+            self.leave_process();
+        }
         ended
     }
 

@@ -298,7 +298,7 @@ mod tests {
 
     impl Drop for Scene {
         fn drop(&mut self) {
-            self.connection.detach();
+            self.connection.release();
             self.channel.destroy(Patience::begin());
             self.process.leave();
         }
@@ -375,7 +375,7 @@ mod tests {
         let (transaction, _) = scene.receive()?;
         let rcvid = scene.process.received(transaction)?;
         scene.channel.queue(&queued, false)?;
-        scene.connection.detach();
+        scene.connection.detach()?;
         assert_eq!(error_of(&received)?, EBADF.to_errno());
         assert_eq!(error_of(&queued)?, EBADF.to_errno());
         assert_eq!(
@@ -615,7 +615,7 @@ mod tests {
             scene.process.reply(rcvid, 0, &nothing()?)?;
             assert!(scene.process.client_of(rcvid)?.2.is_none());
         }
-        scene.connection.detach();
+        scene.connection.detach()?;
         let rcvid = before.ok_or(EINVAL)?;
         assert_eq!(scene.process.client_of(rcvid).err(), Some(ESRCH));
         Ok(())

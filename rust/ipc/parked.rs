@@ -25,6 +25,8 @@ use crate::{
         new_spinlock_bh, pid, take_first,
         timer::now_ns,
         wait::{
+            pending_signal,
+            Signal,
             Wait,
             WaitQueue, //
         },
@@ -42,8 +44,8 @@ use zerocopy::IntoBytes;
 /// `longjmp()` does not come back to them.
 const MOST: usize = 4;
 
-/// How many nanoseconds it is waited for threads that are about to come back. Longer are away only those of
-/// which another one was stopped alone, and those that have left a handler by `longjmp()`.
+/// How many nanoseconds it is waited for threads that are about to come back. Longer are away those that were
+/// stopped alone, and those that have left a handler by `longjmp()`, or ended in it.
 const PATIENCE: u64 = 1_000_000_000;
 
 /// One call of MsgSend: by whom, where in the program's memory the arguments are, and what they
@@ -131,39 +133,40 @@ impl ParkedSends {
         Some(parked)
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.lock().is_empty()
+    }
+
     /// Waits a while until the threads that have parked something here, but for the calling one, have come back.
-    /// For a thread of the same process, which has been made to go on as they are: when it closes the
-    /// descriptor, they are to be in the kernel, since they repeat their calls by its number. Process context;
-    /// a signal ends the wait.
-    pub(crate) fn settle(&self) {
+    /// For a thread of the same process, which goes on as they are about to: when it closes the descriptor,
+    /// they are to be in the kernel, since they repeat their calls by its number. Process context.
+    ///
+    /// Errors: `EINTR` when the calling thread itself is to be stopped, or has work to do for the kernel.
+    pub(crate) fn settle(&self) -> Result {
         let me = pid::caller_tid();
         let mut list = self.list.lock();
         if list.is_empty() {
-            return;
+            return Ok(());
         }
-        let until = now_ns().saturating_add(PATIENCE);
+        let until = Some(now_ns().saturating_add(PATIENCE));
         while list.iter().any(|(call, _)| call.tid != me) {
-            if self.came_back.wait(&mut list, Some(until)) != Wait::Woken {
-                return;
+            let waited = match pending_signal() {
+                // It runs a second later at most.
+                Signal::Handler => self.came_back.wait_killable(&mut list, until),
+                _ => self.came_back.wait(&mut list, until),
+            };
+            match waited {
+                Wait::Woken => {}
+                Wait::TimedOut => break,
+                Wait::Signal => match pending_signal() {
+                    Signal::Fatal => break,
+                    Signal::Other => return Err(EINTR),
+                    Signal::Handler | Signal::None => {}
+                },
             }
         }
-    }
-
-    /// The message of each send in turn, with the lock not held. Process context.
-    pub(crate) fn for_each(&self, mut each: impl FnMut(&Transaction)) {
-        // Backwards, so that none is passed over when one before it leaves meanwhile.
-        let mut place = self.list.lock().len();
-        while place > 0 {
-            place -= 1;
-            let next = self
-                .list
-                .lock()
-                .get(place)
-                .map(|(_, parked)| parked.transaction.clone());
-            if let Some(transaction) = next {
-                each(&transaction);
-            }
-        }
+        Ok(())
     }
 
     /// The program's pages of the send with that client handle stay pinned, if it is parked: says

@@ -416,7 +416,8 @@ impl Process {
 
     /// The connection that the process calls `coid`.
     pub(crate) fn connection(&self, coid: i32) -> Option<Arc<Connection>> {
-        self.find_connection(|connection| connection.coid() == coid)
+        // One that has ended may be there still, and its number be another's.
+        self.find_connection(|connection| connection.coid() == coid && !connection.is_ended())
     }
 
     fn find_connection(&self, wanted: impl Fn(&Connection) -> bool) -> Option<Arc<Connection>> {

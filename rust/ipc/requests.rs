@@ -208,12 +208,10 @@ impl Asker {
                     Err(error) if error == EHOSTDOWN => {}
                     // There was no memory, no room in time, or a signal: the server asks again, and learns
                     // then of a client whose own time is over, or that has left.
-                    Err(ENOMEM | ENOBUFS | EAGAIN | ETIMEDOUT | EINTR)
-                        if pending_signal() != Signal::Fatal =>
-                    {
-                        self.refuse(offset, EAGAIN);
+                    Err(ENOMEM | ENOBUFS | EAGAIN | ETIMEDOUT | EINTR) => {
+                        let killed = pending_signal() == Signal::Fatal;
+                        self.refuse(offset, if killed { ESRCH } else { EAGAIN });
                     }
-                    Err(EINTR) => self.refuse(offset, ESRCH),
                     Err(error) => self.refuse(offset, reason(error)),
                 }
             }

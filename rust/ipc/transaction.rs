@@ -32,6 +32,7 @@ use crate::{
             PidNs, //
         },
         skb::RxSkb,
+        take_first,
         timer::{
             now_ns,
             tick_ns, //
@@ -660,16 +661,19 @@ impl Transaction {
             _ if event == Event::Abandon => None,
             handle => super::tap::answer(self, handle, &outcome),
         };
-        let (payload, asked) = {
+        let (payload, asked, waited_for) = {
             let mut inner = self.inner.lock();
             inner.state = inner.state.step(event)?;
             inner.outcome = Some(outcome);
             // A server that did not answer is to hear that its client has gone.
             inner.answered = event == Event::Answer;
             let asked = (inner.answered && inner.leaving.is_some()).then_some(inner.rcvid);
-            (inner.payload.take(), asked)
+            (inner.payload.take(), asked, !inner.requests.is_empty())
         };
         drop(payload);
+        if waited_for {
+            self.refuse_late();
+        }
         if let Some(frame) = shown {
             self.node().show(frame);
         }
@@ -685,6 +689,25 @@ impl Transaction {
             super::exchange::client_gone(self);
         }
         Ok(())
+    }
+
+    /// The outcome is decided: who wants something of the sender's thread that it has not begun does not
+    /// wait for it, since it may be away for long. What was written before an answer belongs to that. Legal in
+    /// softirq; no lock may be held.
+    #[cold]
+    fn refuse_late(&self) {
+        let late = || {
+            let mut inner = self.inner.lock();
+            let answered = inner.answered;
+            let late = take_first(&mut inner.requests, |request| {
+                !(answered && request.writes())
+            })?;
+            late.done(&mut inner.load);
+            Some(late)
+        };
+        while let Some(request) = late() {
+            request.refuse(ESRCH);
+        }
     }
 
     /// A thread of the server begins to read from the client on another node, or to write to it.
@@ -853,19 +876,6 @@ impl Transaction {
             drop(payload);
             refuse(requests);
         }
-    }
-
-    /// Its connection has ended, while its sender's thread is away: who wants something of that thread does
-    /// not wait for it, unless it belongs to the answer. Process context; no lock may be held.
-    pub(super) fn let_servers_go(&self) {
-        let requests = {
-            let mut inner = self.inner.lock();
-            if inner.outcome.is_none() || inner.answered {
-                return;
-            }
-            core::mem::take(&mut inner.requests)
-        };
-        refuse(requests);
     }
 
     /// Whose thread its rcvid names.
@@ -1071,6 +1081,8 @@ impl Transaction {
                 Wait::Signal => match pending_signal() {
                     Signal::Fatal => Cause::Killed,
                     Signal::Handler => Cause::Signal,
+                    // It need not come back for what is decided.
+                    Signal::Other if inner.outcome.is_some() => continue,
                     Signal::Other => return Waited::Interrupted,
                     Signal::None => continue,
                 },

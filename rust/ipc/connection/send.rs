@@ -218,18 +218,21 @@ impl Connection {
             wants_to_know: channel.has(uapi::QNET_CHF_UNBLOCK),
             ask: &|| transaction.tell_server(),
         };
-        match transaction.wait(timeout, &way, &request.memory(None)) {
-            Waited::Interrupted => self.park(request, transaction, 0),
-            Waited::Done(outcome) => {
-                if let Outcome::Abandoned(_) = outcome {
-                    channel.forget(transaction);
+        loop {
+            match transaction.wait(timeout, &way, &request.memory(None)) {
+                Waited::Interrupted => self.park(request, transaction, 0)?,
+                Waited::Done(outcome) => {
+                    if let Outcome::Abandoned(_) = outcome {
+                        channel.forget(transaction);
+                    }
+                    return Ok(outcome);
                 }
-                Ok(outcome)
             }
         }
     }
 
-    /// Leaves the kernel for a while, in the middle of a send.
+    /// Leaves the kernel for a while, in the middle of a send; it has succeeded if there is nothing to come
+    /// back for, because the outcome is there.
     ///
     /// Errors: `ERESTARTNOINTR`, by which the call comes back; `EINTR` without memory for that.
     fn park(
@@ -237,7 +240,7 @@ impl Connection {
         request: &Request,
         transaction: &Arc<Transaction>,
         handle: u32,
-    ) -> Result<Outcome> {
+    ) -> Result {
         let parked = Parked {
             transaction: transaction.clone(),
             handle,
@@ -250,9 +253,10 @@ impl Connection {
                 return Err(EINTR);
             }
         }
-        if self.is_dead() {
-            // Who ended the connection in between may have found nothing parked.
-            transaction.let_servers_go();
+        // Who ended the connection in between has found nothing parked, and waits for nobody.
+        let missed = self.is_dead() && transaction.is_finished();
+        if missed && self.parked.take(&request.call).is_some() {
+            return Ok(());
         }
         Err(ERESTARTNOINTR)
     }
@@ -390,7 +394,7 @@ impl Connection {
 
     /// Takes a send out of the node's table, unless its thread comes back to it. Whoever finished the
     /// transaction may have taken it out already.
-    fn leave_send(&self, outcome: &Result<Outcome>, handle: u32, pins: &Pins<'_>) {
+    fn leave_send(self: &Arc<Self>, outcome: &Result<Outcome>, handle: u32, pins: &Pins<'_>) {
         let comes_back = matches!(outcome, Err(error) if *error == ERESTARTNOINTR);
         // What is on its way goes on meanwhile.
         if comes_back && self.parked.keep_pins(handle, pins) {
@@ -400,9 +404,17 @@ impl Connection {
         pins.release();
     }
 
-    /// Takes a send out of the node's table.
-    pub(super) fn forget_send(&self, handle: u32) {
-        let waiting = self.node.ipc.waiting.lock().take(handle);
+    /// Takes a send out of the node's table. After the end of the connection its handle may be another's.
+    pub(super) fn forget_send(self: &Arc<Self>, handle: u32) {
+        let waiting = {
+            let mut waiting = self.node.ipc.waiting.lock();
+            let mine = waiting.message(handle).is_some_and(|it| it.is_on(self));
+            if mine {
+                waiting.take(handle)
+            } else {
+                None
+            }
+        };
         drop(waiting);
         if self.is_dead() {
             // Who ended the connection in between may have found no threads.
@@ -447,9 +459,11 @@ impl Connection {
             wants_to_know: true,
             ask: &|| self.unblock(peer, transaction, handle),
         };
-        match transaction.wait(timeout, &way, &request.memory(Some(pins))) {
-            Waited::Interrupted => self.park(request, transaction, handle),
-            Waited::Done(outcome) => Ok(outcome),
+        loop {
+            match transaction.wait(timeout, &way, &request.memory(Some(pins))) {
+                Waited::Interrupted => self.park(request, transaction, handle)?,
+                Waited::Done(outcome) => return Ok(outcome),
+            }
         }
     }
 }

@@ -236,15 +236,17 @@ impl<T: Send + 'static> Call<T> {
     }
 }
 
-/// Waits until a thread is in this state, which is one of the letters of proc_pid_stat(5).
+/// Whether a thread is in this state, which is one of the letters of proc_pid_stat(5).
+fn is_in_state(tid: i32, state: char) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| rest.starts_with(state))
+}
+
+/// Waits until a thread is in this state.
 fn wait_state(tid: i32, state: char) -> Outcome {
-    let file = format!("/proc/{tid}/stat");
-    sys::within(PATIENCE, || {
-        let stat = std::fs::read_to_string(&file).ok()?;
-        let (_, rest) = stat.rsplit_once(") ")?;
-        rest.starts_with(state).then_some(())
-    })
-    .ok_or_else(|| format!("the thread does not come into the state {state}").into())
+    sys::within(PATIENCE, || is_in_state(tid, state).then_some(()))
+        .ok_or_else(|| format!("the thread does not come into the state {state}").into())
 }
 
 /// Sends a request from a thread of its own.

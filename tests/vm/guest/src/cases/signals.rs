@@ -3,20 +3,33 @@
 //! Signals in blocked calls: EINTR once, and never a message twice.
 
 use std::{
+    io::{
+        Read,
+        Write, //
+    },
+    os::unix::net::UnixStream,
     sync::Arc,
     thread,
     time::Duration, //
 };
 
 use qnet::{
+    raw::{
+        self,
+        Sink,
+        Source, //
+    },
+    Address,
     Channel,
     Connection,
-    Error, //
+    Error,
+    Timeout, //
 };
 
 use super::{
     echoes,
     fails_with,
+    is_in_state,
     late_reply,
     start_send,
     Call,
@@ -34,7 +47,8 @@ use crate::{
     sys,
     world::{
         Server,
-        World, //
+        World,
+        PATIENCE, //
     },
     Outcome, //
 };
@@ -61,6 +75,8 @@ pub(super) const CASES: &[Case] = &[
         detached_while_stopped(world, false)
     }),
     Case::new("heir_detaches_stopped", Scope::Both, heir_detaches),
+    Case::new("died_detached_stopped", Scope::Local, died_detached),
+    Case::new("answered_in_a_read", Scope::Local, answered_in_a_read),
 ];
 
 fn reply_blocked(world: &World, flags: i32) -> Outcome {
@@ -193,6 +209,8 @@ fn detached_while_stopped(world: &World, answered: bool) -> Outcome {
     let server = world.server()?;
     let connection = Arc::new(server.connect()?);
     detach_over(world, &server, &connection, answered)?;
+    let sent = connection.send(&request(Op::Echo, 2, 0, &[]), &mut []);
+    fails_with("a send afterwards", sent, &[Error::EBADF])?;
     ensure_eq!(server.tags()?, [1], "what the server received");
     Ok(())
 }
@@ -228,16 +246,105 @@ fn detach_over(
         let (_, answers) = server.ask(Op::Release, 5)?;
         ensure_eq!(answers, [0], "the reply");
     }
-    connection.detach()?;
+    let theirs = connection.clone();
+    let detach = Call::start(move || theirs.detach())?;
+    // It waits a second for the thread that is to come back, which on a slow machine may be over.
+    let waits = sys::within(PATIENCE, || {
+        (!detach.is_blocked() || is_in_state(detach.tid, 'S')).then_some(())
+    });
+    ensure!(waits.is_some(), "the detach does not sleep");
     drop(stopped);
+    detach.result()??;
     if answered {
         ensure_eq!(call.result()??.status, 5, "the answer");
     } else {
         fails_with("the send", call.result()?, &[Error::EBADF])?;
         late_reply(world, server)?;
     }
-    let message = request(Op::Echo, 2, 0, &[]);
-    let sent = connection.send(&message, &mut []);
-    fails_with("a send afterwards", sent, &[Error::EBADF])?;
+    Ok(())
+}
+
+/// A process ends while one of its threads is stopped in a send on a connection that it has detached, and
+/// that its child keeps: nothing is left of the send.
+fn died_detached(_: &World) -> Outcome {
+    let before = messages()?;
+    let channel = Channel::create()?;
+    let address = channel.address();
+    let (end, mut ours) = UnixStream::pair()?;
+    let client = sys::fork(|| match detach_and_wait(address, &end) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("the client: {error}");
+            1
+        }
+    })?;
+    // The message lasts longer than the server wants it.
+    channel.receive(&mut [0; 100])?.into_rcvid();
+    ours.read_exact(&mut [0])?;
+    ensure_eq!(messages()?, before + 1, "messages with a stopped sender");
+    sys::kill(client, libc::SIGKILL)?;
+    ensure_eq!(
+        sys::wait(client)?,
+        128 + libc::SIGKILL,
+        "the client's status"
+    );
+    let gone = sys::within(PATIENCE, || (messages() == Ok(before)).then_some(()));
+    ensure!(
+        gone.is_some(),
+        "the message of a client that is gone is left"
+    );
+    Ok(())
+}
+
+/// What the client does: it comes back from its ConnectDetach although its other thread does not.
+fn detach_and_wait(address: Address, told: &UnixStream) -> Outcome {
+    let connection = Arc::new(Connection::attach(address)?);
+    // The child keeps the connection's socket for as long as the case's own process lives.
+    let parent = std::os::unix::process::parent_id() as i32;
+    sys::fork(|| {
+        while sys::kill(parent, 0).is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        0
+    })?;
+    let call = start_send(&connection, vec![1; 100])?;
+    call.wait_asleep()?;
+    let stopped = sys::Stopped::thread(call.tid)?;
+    connection.detach()?;
+    (&mut &*told).write_all(&[1])?;
+    thread::sleep(PATIENCE);
+    drop(stopped);
+    Ok(())
+}
+
+/// How many messages there are on this node that wait for servers or for their answers.
+fn messages() -> Result<u64, Error> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/qnetstats");
+    let text = text.map_err(|_| Error::EIO)?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("kif server_msgs"));
+    let value = line.and_then(|line| line.split([':', ',']).nth(1));
+    value
+        .and_then(|value| value.trim().parse().ok())
+        .ok_or(Error::EIO)
+}
+
+/// Who reads from a client that is stopped is told when another thread answers it.
+fn answered_in_a_read(_: &World) -> Outcome {
+    let channel = Channel::create()?;
+    let connection = Arc::new(Connection::attach(channel.address())?);
+    let call = start_send(&connection, vec![1; 200_000])?;
+    let rcvid = channel.receive(&mut [0; 100])?.into_rcvid().get();
+    let stopped = sys::Stopped::thread(call.tid)?;
+    let read = Call::start(move || {
+        let mut piece = [0; 1000];
+        raw::read(rcvid, 100_000, Sink::new(&mut piece), Timeout::NEVER)
+    })?;
+    read.wait_asleep()?;
+    raw::reply(rcvid, 5, Source::new(&[]))?;
+    fails_with("the read", read.result()?, &[Error::ESRCH])?;
+    drop(stopped);
+    ensure_eq!(call.result()??.status, 5, "the answer");
     Ok(())
 }

@@ -117,10 +117,12 @@ pub(super) fn run(ledger: &'static Ledger, process: u32, slot: usize, seed: u64)
         thread::sleep(TICK);
         server.answer_late(&mut random);
     }
-    // Held until the process ends, so that no thread renews the channel.
     let place = server.place.lock().expect("no thread panics with it");
     ledger.end(place.life);
-    Ok(place.channel.destroy()?)
+    let destroyed = place.channel.destroy();
+    // It stays locked until the process ends, so that no thread renews the channel.
+    std::mem::forget(place);
+    Ok(destroyed?)
 }
 
 fn start_receiver(server: &Arc<Server>, seed: u64) {
