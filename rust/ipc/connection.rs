@@ -608,8 +608,8 @@ impl Connection {
     /// ConnectDetach of the calling process: who of it is blocked on the connection gets `EBADF`. What
     /// other processes have inherited stays theirs. Process context.
     ///
-    /// Errors: `EINVAL` when there is nothing to end, as the second time; `EINTR` as
-    /// [`settle`](ParkedSends::settle), after which the call is to be made again.
+    /// Errors: `EINVAL` when there is nothing to end, as the second time; `ERESTARTNOINTR` as
+    /// [`settle`](ParkedSends::settle).
     pub(crate) fn detach(self: &Arc<Self>) -> Result {
         let mine = if self.owner.is_caller() {
             Some(self.clone())
@@ -629,16 +629,26 @@ impl Connection {
             mine.parked.settle()?;
             mine.ender.store(0, Relaxed);
         }
-        if mine.is_heir && mine.parked.is_empty() {
-            let gone = take_first(&mut self.heirs.lock(), |heir| Arc::ptr_eq(heir, &mine));
-            drop(gone);
-        }
+        self.let_go(&mine);
         self.bury_heirs();
         if ended {
             Ok(())
         } else {
             Err(EINVAL)
         }
+    }
+
+    /// What `mine`, this connection or an heir of it, was kept for after its end goes, if no thread is away
+    /// any more. Process context.
+    fn let_go(&self, mine: &Arc<Self>) {
+        // Whose ConnectDetach is to come back must find it.
+        let awaited = mine.ender.load(Relaxed) != 0;
+        if awaited || !mine.is_ended() || !mine.parked.is_empty() {
+            return;
+        }
+        mine.leave_process();
+        let heir = take_first(&mut self.heirs.lock(), |heir| Arc::ptr_eq(heir, mine));
+        drop(heir);
     }
 
     /// The last descriptor is closed: nobody has the connection any more. Process context.

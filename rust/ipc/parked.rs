@@ -142,7 +142,8 @@ impl ParkedSends {
     /// For a thread of the same process, which goes on as they are about to: when it closes the descriptor,
     /// they are to be in the kernel, since they repeat their calls by its number. Process context.
     ///
-    /// Errors: `EINTR` when the calling thread itself is to be stopped, or has work to do for the kernel.
+    /// Errors: `ERESTARTNOINTR` when the calling thread itself is to be stopped, or has work to do for the
+    /// kernel, and is to come back.
     pub(crate) fn settle(&self) -> Result {
         let me = pid::caller_tid();
         let mut list = self.list.lock();
@@ -161,7 +162,7 @@ impl ParkedSends {
                 Wait::TimedOut => break,
                 Wait::Signal => match pending_signal() {
                     Signal::Fatal => break,
-                    Signal::Other => return Err(EINTR),
+                    Signal::Other => return Err(ERESTARTNOINTR),
                     Signal::Handler | Signal::None => {}
                 },
             }

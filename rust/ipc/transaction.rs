@@ -696,17 +696,25 @@ impl Transaction {
     /// softirq; no lock may be held.
     #[cold]
     fn refuse_late(&self) {
-        let late = || {
+        let all = {
             let mut inner = self.inner.lock();
-            let answered = inner.answered;
-            let late = take_first(&mut inner.requests, |request| {
-                !(answered && request.writes())
-            })?;
-            late.done(&mut inner.load);
-            Some(late)
+            let all = match inner.answered {
+                true => KVec::new(),
+                false => core::mem::take(&mut inner.requests),
+            };
+            all.iter().for_each(|request| request.done(&mut inner.load));
+            all
         };
-        while let Some(request) = late() {
-            request.refuse(ESRCH);
+        refuse(all);
+        // There are few of them.
+        let next = || {
+            let mut inner = self.inner.lock();
+            let read = take_first(&mut inner.requests, |request| !request.writes())?;
+            read.done(&mut inner.load);
+            Some(read)
+        };
+        while let Some(read) = next() {
+            read.refuse(ESRCH);
         }
     }
 

@@ -74,6 +74,8 @@ impl Connection {
         let mut parked = mine.parked.take(&request.call);
         if parked.is_none() {
             trace::Send::trace(|| mine.traced(request));
+        } else {
+            self.let_go(&mine);
         }
         let mut timeout = request.timeout;
         loop {
@@ -253,10 +255,13 @@ impl Connection {
                 return Err(EINTR);
             }
         }
-        // Who ended the connection in between has found nothing parked, and waits for nobody.
-        let missed = self.is_dead() && transaction.is_finished();
-        if missed && self.parked.take(&request.call).is_some() {
-            return Ok(());
+        if self.is_ended() {
+            // Who ended the connection in between may have found the message in neither queue nor table, and
+            // nothing parked: he waits for nobody.
+            let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
+            if self.parked.take(&request.call).is_some() {
+                return Ok(());
+            }
         }
         Err(ERESTARTNOINTR)
     }

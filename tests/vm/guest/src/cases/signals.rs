@@ -278,8 +278,9 @@ fn died_detached(_: &World) -> Outcome {
             1
         }
     })?;
-    // The message lasts longer than the server wants it.
+    drop(end);
     channel.receive(&mut [0; 100])?.into_rcvid();
+    ours.write_all(&[1])?;
     ours.read_exact(&mut [0])?;
     ensure_eq!(messages()?, before + 1, "messages with a stopped sender");
     sys::kill(client, libc::SIGKILL)?;
@@ -297,7 +298,7 @@ fn died_detached(_: &World) -> Outcome {
 }
 
 /// What the client does: it comes back from its ConnectDetach although its other thread does not.
-fn detach_and_wait(address: Address, told: &UnixStream) -> Outcome {
+fn detach_and_wait(address: Address, mut server: &UnixStream) -> Outcome {
     let connection = Arc::new(Connection::attach(address)?);
     // The child keeps the connection's socket for as long as the case's own process lives.
     let parent = std::os::unix::process::parent_id() as i32;
@@ -308,10 +309,10 @@ fn detach_and_wait(address: Address, told: &UnixStream) -> Outcome {
         0
     })?;
     let call = start_send(&connection, vec![1; 100])?;
-    call.wait_asleep()?;
+    server.read_exact(&mut [0])?;
     let stopped = sys::Stopped::thread(call.tid)?;
     connection.detach()?;
-    (&mut &*told).write_all(&[1])?;
+    server.write_all(&[1])?;
     thread::sleep(PATIENCE);
     drop(stopped);
     Ok(())
