@@ -21,6 +21,7 @@ use crate::{
         },
         mailbox::Mailbox,
         parked::{
+            self,
             Call,
             ParkedSends, //
         },
@@ -53,6 +54,7 @@ use crate::{
         },
         sock::Bell,
         take_first,
+        timer::now_ns,
         user::UserBuf,
         wait::{
             pending_signal,
@@ -195,6 +197,8 @@ pub(crate) struct Connection {
     state: SpinLockBh<State>,
     /// The thread that has ended it and waits for others in ConnectDetach; 0: none.
     ender: Atomic<i32>,
+    /// How long it waits, as a time of the monotonic clock in nanoseconds.
+    ends_by: Atomic<u64>,
     /// Whether its process has ended it, or, of an heir, has died: nobody wants answers any more. One
     /// whose server or session is lost is dead, and its answers are still the program's.
     ended: Atomic<bool>,
@@ -274,6 +278,7 @@ impl Connection {
                 heirs <- new_spinlock_bh!(KVec::new()),
                 state <- new_spinlock_bh!(State::Idle),
                 ender: Atomic::new(0),
+                ends_by: Atomic::new(0),
                 ended: Atomic::new(false),
                 changed <- WaitQueue::new(),
                 bell,
@@ -623,10 +628,15 @@ impl Connection {
         // A call that comes back has ended it before.
         let me = pid::caller_tid();
         let again = mine.ender.load(Relaxed) == me;
-        let ended = mine.end(Patience::begin()) || again;
+        let ended = mine.end(Patience::begin());
         if ended {
+            let until = now_ns().saturating_add(parked::PATIENCE);
+            mine.ends_by.store(until, Relaxed);
             mine.ender.store(me, Relaxed);
-            mine.parked.settle()?;
+        }
+        let ended = ended || again;
+        if ended {
+            mine.parked.settle(mine.ends_by.load(Relaxed))?;
             mine.ender.store(0, Relaxed);
         }
         self.let_go(&mine);

@@ -23,7 +23,6 @@ use crate::{
         atomic_account,
         lock::SpinLockBh,
         new_spinlock_bh, pid, take_first,
-        timer::now_ns,
         wait::{
             pending_signal,
             Signal,
@@ -46,7 +45,7 @@ const MOST: usize = 4;
 
 /// How many nanoseconds it is waited for threads that are about to come back. Longer are away those that were
 /// stopped alone, and those that have left a handler by `longjmp()`, or ended in it.
-const PATIENCE: u64 = 1_000_000_000;
+pub(super) const PATIENCE: u64 = 1_000_000_000;
 
 /// One call of MsgSend: by whom, where in the program's memory the arguments are, and what they
 /// are. A handler that sends on the same connection has arguments of its own.
@@ -103,11 +102,17 @@ impl ParkedSends {
         })
     }
 
-    /// Parks a send, and gives back one of the same thread if it has too many. Without memory the send
-    /// itself comes back. Process context.
-    pub(crate) fn put(&self, call: &Call, parked: Parked) -> Result<Option<Parked>, Parked> {
+    /// Parks a send, and gives back one of the same thread if it has too many. Without memory, or when `ended`
+    /// says that the connection has ended, the send itself comes back: who says so looks here afterwards, and
+    /// is to find all that there ever will be. Process context.
+    pub(crate) fn put(
+        &self,
+        call: &Call,
+        parked: Parked,
+        ended: impl FnOnce() -> bool,
+    ) -> Result<Option<Parked>, Parked> {
         let mut list = self.list.lock();
-        if list.reserve(1, atomic_account() | __GFP_NOWARN).is_err() {
+        if ended() || list.reserve(1, atomic_account() | __GFP_NOWARN).is_err() {
             return Err(parked);
         }
         let mut mine = list
@@ -138,19 +143,17 @@ impl ParkedSends {
         self.list.lock().is_empty()
     }
 
-    /// Waits a while until the threads that have parked something here, but for the calling one, have come back.
+    /// Waits until the threads that have parked something here, but for the calling one, have come back, or until
+    /// the time `until`, in nanoseconds of the monotonic clock.
     /// For a thread of the same process, which goes on as they are about to: when it closes the descriptor,
     /// they are to be in the kernel, since they repeat their calls by its number. Process context.
     ///
     /// Errors: `ERESTARTNOINTR` when the calling thread itself is to be stopped, or has work to do for the
     /// kernel, and is to come back.
-    pub(crate) fn settle(&self) -> Result {
+    pub(crate) fn settle(&self, until: u64) -> Result {
         let me = pid::caller_tid();
+        let until = Some(until);
         let mut list = self.list.lock();
-        if list.is_empty() {
-            return Ok(());
-        }
-        let until = Some(now_ns().saturating_add(PATIENCE));
         while list.iter().any(|(call, _)| call.tid != me) {
             let waited = match pending_signal() {
                 // It runs a second later at most.

@@ -101,6 +101,12 @@ impl Request {
         matches!(self, Request::Write { .. })
     }
 
+    /// Whether an answer that comes behind it is not whole without it: a server of another node has written
+    /// it, and does not wait for it.
+    pub(super) fn is_ahead_of_answer(&self) -> bool {
+        matches!(self, Request::Write { asker: None, .. })
+    }
+
     /// The error of the asker when the client has too much to do.
     pub(super) fn too_much(&self) -> Error {
         match self {

@@ -692,8 +692,8 @@ impl Transaction {
     }
 
     /// The outcome is decided: who wants something of the sender's thread that it has not begun does not
-    /// wait for it, since it may be away for long. What was written before an answer belongs to that. Legal in
-    /// softirq; no lock may be held.
+    /// wait for it, since it may be away for long. What another node has written ahead of its answer belongs to
+    /// that. Legal in softirq; no lock may be held.
     #[cold]
     fn refuse_late(&self) {
         let all = {
@@ -709,12 +709,12 @@ impl Transaction {
         // There are few of them.
         let next = || {
             let mut inner = self.inner.lock();
-            let read = take_first(&mut inner.requests, |request| !request.writes())?;
-            read.done(&mut inner.load);
-            Some(read)
+            let late = take_first(&mut inner.requests, |request| !request.is_ahead_of_answer())?;
+            late.done(&mut inner.load);
+            Some(late)
         };
-        while let Some(read) = next() {
-            read.refuse(ESRCH);
+        while let Some(late) = next() {
+            late.refuse(ESRCH);
         }
     }
 

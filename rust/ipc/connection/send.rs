@@ -248,22 +248,22 @@ impl Connection {
             handle,
             pinned: KVec::new(),
         };
-        match self.parked.put(&request.call, parked) {
-            Ok(oldest) => self.abandon(oldest),
+        match self.parked.put(&request.call, parked, || self.is_ended()) {
+            Ok(oldest) => {
+                self.abandon(oldest);
+                Err(ERESTARTNOINTR)
+            }
+            Err(parked) if self.is_ended() => {
+                // Who ended it may have found the message in neither queue nor table.
+                let abandoned = Outcome::Abandoned(EBADF.to_errno());
+                let _ = parked.transaction.finish(Event::Abandon, abandoned);
+                Ok(())
+            }
             Err(parked) => {
                 self.abandon([parked]);
-                return Err(EINTR);
+                Err(EINTR)
             }
         }
-        if self.is_ended() {
-            // Who ended the connection in between may have found the message in neither queue nor table, and
-            // nothing parked: he waits for nobody.
-            let _ = transaction.finish(Event::Abandon, Outcome::Abandoned(EBADF.to_errno()));
-            if self.parked.take(&request.call).is_some() {
-                return Ok(());
-            }
-        }
-        Err(ERESTARTNOINTR)
     }
 
     fn send_there(

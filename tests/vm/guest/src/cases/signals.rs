@@ -331,7 +331,7 @@ fn messages() -> Result<u64, Error> {
         .ok_or(Error::EIO)
 }
 
-/// Who reads from a client that is stopped is told when another thread answers it.
+/// Who reads from a client that is stopped, or writes to it, is told when another thread answers it.
 fn answered_in_a_read(_: &World) -> Outcome {
     let channel = Channel::create()?;
     let connection = Arc::new(Connection::attach(channel.address())?);
@@ -342,9 +342,15 @@ fn answered_in_a_read(_: &World) -> Outcome {
         let mut piece = [0; 1000];
         raw::read(rcvid, 100_000, Sink::new(&mut piece), Timeout::NEVER)
     })?;
+    let write = Call::start(move || {
+        let piece = [7; 10];
+        raw::write(rcvid, 0, Source::new(&piece), Timeout::NEVER)
+    })?;
     read.wait_asleep()?;
+    write.wait_asleep()?;
     raw::reply(rcvid, 5, Source::new(&[]))?;
     fails_with("the read", read.result()?, &[Error::ESRCH])?;
+    fails_with("the write", write.result()?, &[Error::ESRCH])?;
     drop(stopped);
     ensure_eq!(call.result()??.status, 5, "the answer");
     Ok(())
