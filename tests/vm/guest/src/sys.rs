@@ -309,8 +309,10 @@ impl Drop for Stopped {
 
 /// ptrace() with no more arguments than these.
 fn trace(what: libc::c_uint, tid: i32) -> Result<(), Error> {
+    // As wide as the C library reads them: of a plain 0 it would read more than there is.
+    let none = ptr::null_mut::<libc::c_void>();
     // SAFETY: Nothing of these requests is an address.
-    checked(unsafe { libc::ptrace(what, tid, 0, 0) }).map(drop)
+    checked(unsafe { libc::ptrace(what, tid, none, none) }).map(drop)
 }
 
 extern "C" fn nothing(_: c_int) {}
